@@ -1,0 +1,100 @@
+"""Self-hosted Prefect: a database, a server, work pools, secret blocks and workers on the hosts of one stack file."""
+
+import pulumi
+
+from components.host import Host, HostArgs
+from components.postgres_host import PostgresHost, PostgresHostArgs
+from components.prefect_api.resources import CanaryRun
+from components.prefect_runtime import PrefectRuntime, PrefectRuntimeArgs
+from components.prefect_server_host import PrefectServerHost, PrefectServerHostArgs
+from components.prefect_worker_host import PrefectWorkerHost, PrefectWorkerHostArgs
+from components.secret_blocks import SecretBlocks, SecretBlocksArgs
+from components.settings import load_settings
+from components.work_pool import WorkPool, WorkPoolArgs
+
+settings, secrets = load_settings(pulumi.Config())
+
+hosts = {
+    host.name: Host(
+        host.name,
+        HostArgs(
+            settings=host,
+            ssh_private_key=secrets.ssh_private_key,
+            purge_on_destroy=settings.purge_on_destroy,
+        ),
+    )
+    for host in settings.hosts
+}
+
+postgres = PostgresHost(
+    "postgres",
+    PostgresHostArgs(
+        host=hosts[settings.postgres.host],
+        port=settings.postgres.port,
+        max_connections=settings.postgres.max_connections,
+        admin_password=secrets.database_admin_password,
+        password=secrets.database_password,
+    ),
+)
+
+runtimes = {
+    name: PrefectRuntime(f"{name}-prefect", PrefectRuntimeArgs(host=hosts[name], version=settings.server.version))
+    for name in settings.prefect_hosts
+}
+
+server = PrefectServerHost(
+    "server",
+    PrefectServerHostArgs(
+        runtime=runtimes[settings.server.hosts[0]],
+        postgres=postgres,
+        port=settings.server.port,
+        log_level=settings.server.log_level,
+        auth_string=secrets.auth_string,
+        encryption_key=secrets.encryption_key,
+    ),
+)
+
+pools = {
+    pool.name: WorkPool(
+        f"pool-{pool.name}",
+        WorkPoolArgs(server=server, pool_name=pool.name, concurrency_limit=pool.concurrency_limit),
+    )
+    for pool in settings.work_pools
+}
+
+blocks = SecretBlocks("secrets", SecretBlocksArgs(server=server, values=secrets.secret_blocks))
+
+workers = {
+    worker.name: PrefectWorkerHost(
+        f"worker-{worker.name}",
+        PrefectWorkerHostArgs(
+            worker_name=worker.name,
+            runtime=runtimes[worker.host],
+            server=server,
+            pool=pools[worker.work_pool],
+            health_port=worker.health_port,
+        ),
+    )
+    for worker in settings.workers
+}
+
+canaries = {
+    pool.name: CanaryRun(
+        f"canary-{pool.name}",
+        api_url=server.api_url,
+        work_pool=pool.name,
+        path=members[0].flows_directory,
+        entrypoint="canary.py:canary",
+        triggers=[server.fingerprint, *(worker.fingerprint for worker in members)],
+        opts=server.holds(None, *(worker.ready for worker in members)),
+    )
+    for pool in settings.work_pools
+    if (members := [worker for worker in workers.values() if worker.pool_name == pool.name])
+}
+
+pulumi.export("uiUrl", server.ui_url)
+pulumi.export("apiUrl", server.api_url)
+pulumi.export("authString", server.auth_string)
+pulumi.export("workPools", sorted(pools))
+pulumi.export("versions", {"prefect": settings.server.version, "postgresql": postgres.version})
+pulumi.export("canaryRuns", {pool: canary.state for pool, canary in canaries.items()})

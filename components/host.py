@@ -1,0 +1,182 @@
+"""A machine, and the three things that can be done on it: write a file, run a script, run a service.
+
+The only caller of pulumi-command. Components say what should be true; the host's platform says by which command.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_command import local, remote
+
+from components.platforms import Commands, HostFile, Linux, Local, Platform, Service, fingerprint
+from components.settings import HostSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostArgs:
+    """A machine of the stack file."""
+
+    settings: HostSettings
+    ssh_private_key: pulumi.Input[str] | None = None
+    """For a host reached by SSH, in PEM; None to ask the SSH agent."""
+    purge_on_destroy: bool = False
+    """Whether removing the host removes the data too; otherwise it is set aside."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something done on a host, and a fingerprint of how: whoever reads it restarts when that changes."""
+
+    resource: pulumi.Resource
+    fingerprint: pulumi.Output[str]
+
+
+class Host(pulumi.ComponentResource):
+    """A machine made ready: checked before anything is changed, then given users, directories and a supervisor."""
+
+    address: str
+    platform: Platform
+
+    def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("prefect-selfhost:index:Host", name, None, opts)
+        self.address = args.settings.address
+        self.platform = _platform(args.settings)
+        self._connection = _connection(args)
+        on = HostScope(self, self, name, ready=[])
+        ports = {"ports": " ".join(f"{key}={port}" for key, port in args.settings.ports)}
+        checked = on.script("preflight", "preflight", ports)
+        purge = {"purge": str(args.purge_on_destroy).lower()}
+        prepared = on.script("prepare", "prepare-host", {**ports, **purge}, after=[checked])
+        files = [
+            on.file(f"file-{number}", file, after=[prepared])
+            for number, file in enumerate(self.platform.host_files(), start=1)
+        ]
+        self._ready = [prepared, *files]
+        self.register_outputs({"address": self.address})
+
+    def scope(self, parent: pulumi.Resource, name: str) -> "HostScope":
+        """Return the host's vocabulary for a component: what it makes becomes children of `parent`, `name`-SUFFIX."""
+        return HostScope(self, parent, name, self._ready)
+
+    def command(
+        self, name: str, commands: Commands, stdin: pulumi.Input[str], opts: pulumi.ResourceOptions
+    ) -> pulumi.Resource:
+        """Run `commands` on this machine or over SSH."""
+        if self._connection is None:
+            return local.Command(
+                name,
+                create=commands.create,
+                delete=commands.delete,
+                stdin=stdin,
+                add_previous_output_in_env=False,
+                opts=opts,
+            )
+        return remote.Command(
+            name,
+            connection=self._connection,
+            create=commands.create,
+            delete=commands.delete,
+            stdin=stdin,
+            add_previous_output_in_env=False,
+            opts=opts,
+        )
+
+
+class HostScope:
+    """File, script and service on one host, on behalf of one component."""
+
+    def __init__(self, host: Host, parent: pulumi.Resource, name: str, ready: Sequence[Step]) -> None:
+        self._host = host
+        self._parent = parent
+        self._name = name
+        self._ready = ready
+        self.path = host.platform.path
+        self.environment_file = host.platform.environment_file
+
+    def file(
+        self,
+        suffix: str,
+        file: HostFile,
+        content: pulumi.Input[str] | None = None,
+        *,
+        after: Sequence[Step] = (),
+    ) -> Step:
+        """Write a file whole; it is removed when the resource is deleted.
+
+        `content` takes the place of `file.content` where it is only known later or is secret.
+        """
+        text = pulumi.Output.from_input(file.content if content is None else content)
+        resource = self._command(suffix, self._host.platform.file(file), text, after)
+        return Step(resource, text.apply(lambda known: fingerprint(file.path, file.mode, file.owner, known)))
+
+    def script(
+        self,
+        suffix: str,
+        script: str,
+        settings: Mapping[str, pulumi.Input[str]],
+        *,
+        after: Sequence[Step | pulumi.Resource] = (),
+        deleted_with: pulumi.Resource | None = None,
+    ) -> Step:
+        """Run scripts/PLATFORM/`script`.sh whenever its text or its `settings` change; secrets may be among them."""
+        platform = self._host.platform
+        known_settings = pulumi.Output.all(**settings)
+        payload = known_settings.apply(lambda known: platform.payload(script, known))
+        resource = self._command(suffix, platform.script(script), payload, after, deleted_with)
+        # not of the script's text: a better script runs again, but restarts nobody
+        return Step(resource, known_settings.apply(lambda known: fingerprint(*known, *known.values())))
+
+    def service(
+        self,
+        suffix: str,
+        service: Service,
+        *,
+        reads: Sequence[Step],
+        after: Sequence[Step | pulumi.Resource] = (),
+    ) -> Step:
+        """Keep `service` running, started when its host boots; restart it only if what it `reads` changed.
+
+        The step is done when the service is healthy, and fails with the end of its log when it does not become so.
+        """
+        definition = self.file(f"{suffix}-definition", self._host.platform.service_definition(service))
+        parts = pulumi.Output.all(definition.fingerprint, *(step.fingerprint for step in reads))
+        started_from = parts.apply(lambda known: fingerprint(*known))
+        settings: dict[str, pulumi.Input[str]] = {
+            "service": service.name,
+            "health_url": service.health_url,
+            "start_seconds": str(service.start_seconds),
+            "fingerprint": started_from,
+        }
+        step = self.script(suffix, "service", settings, after=[definition, *reads, *after])
+        return Step(step.resource, started_from)
+
+    def _command(
+        self,
+        suffix: str,
+        commands: Commands,
+        stdin: pulumi.Input[str],
+        after: Sequence[Step | pulumi.Resource],
+        deleted_with: pulumi.Resource | None = None,
+    ) -> pulumi.Resource:
+        # the host being ready, and earlier steps being done, are effects that no value shows
+        steps = [*self._ready, *after]
+        resources = [step.resource if isinstance(step, Step) else step for step in steps]
+        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=resources, deleted_with=deleted_with)
+        return self._host.command(f"{self._name}-{suffix}", commands, stdin, opts)
+
+
+def _platform(settings: HostSettings) -> Platform:
+    return Linux() if settings.platform == "linux" else Local(settings.directory)
+
+
+def _connection(args: HostArgs) -> remote.ConnectionArgs | None:
+    if args.settings.platform == "local":
+        return None
+    return remote.ConnectionArgs(
+        host=args.settings.address,
+        port=args.settings.port,
+        user=args.settings.user,
+        private_key=args.ssh_private_key,
+        host_key=args.settings.host_key,
+    )

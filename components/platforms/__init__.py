@@ -1,0 +1,26 @@
+"""Platforms: the kinds of hosts, as pure functions from a wish to commands."""
+
+from components.platforms.contract import (
+    SCRIPTS,
+    Commands,
+    HostFile,
+    Platform,
+    Service,
+    fingerprint,
+    lock_fingerprint,
+)
+from components.platforms.linux import Linux
+from components.platforms.local import Local, default_directory
+
+__all__ = [
+    "SCRIPTS",
+    "Commands",
+    "HostFile",
+    "Linux",
+    "Local",
+    "Platform",
+    "Service",
+    "default_directory",
+    "fingerprint",
+    "lock_fingerprint",
+]

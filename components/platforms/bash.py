@@ -1,0 +1,72 @@
+"""How a bash script and its settings travel to a host: all on stdin, nothing spliced into code.
+
+The payload is a line `name=value` for each setting, an empty line, then the text of the script. The bootstrap reads the
+settings into shell variables (not into the environment, which child processes inherit), then the script, then
+calls the function asked for, `create` or `delete`. A payload that was cut short lacks that function and fails.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from components.platforms.contract import SCRIPTS, Commands, HostFile
+
+BOOTSTRAP = (
+    'while IFS= read -r line && [ -n "$line" ]; do printf -v "${line%%=*}" %s "${line#*=}"; done; '
+    'eval "$(cat)" && "$1" </dev/null'
+)
+
+WRITE_FILE = (
+    'set -eu; umask 077; new="$3.new"; (umask 022; mkdir -p "$(dirname "$3")"); cat >"$new"; chmod "$1" "$new"; '
+    'if [ "$(id -u)" = 0 ] && id "$2" >/dev/null 2>&1; then chown "$2" "$new"; fi; '
+    'if cmp -s "$new" "$3"; then echo "unchanged: $3"; else echo "changed: $3"; fi; mv -f "$new" "$3"'
+)
+
+
+def file_commands(file: HostFile, privileged: str = "") -> Commands:
+    """Return the commands that write and remove `file`; it is replaced whole, never seen half-written."""
+    arguments = shlex.join(["write-file", file.mode, file.owner, file.path])
+    return Commands(
+        create=f"{privileged}sh -c {shlex.quote(WRITE_FILE)} {arguments}",
+        delete=f"{privileged}rm -f {shlex.quote(file.path)}",
+    )
+
+
+def script_commands(name: str, platform: str, privileged: str = "") -> Commands:
+    """Return the commands that run a script's functions `create` and, where it has one, `delete`."""
+    run = f"{privileged}bash -c {shlex.quote(BOOTSTRAP)} {shlex.quote(name)}"
+    deletes = re.search(r"^delete\(\)", _text(platform, name), re.MULTILINE)
+    return Commands(create=f"{run} create", delete=f"{run} delete" if deletes else None)
+
+
+def script_payload(name: str, platform: str, settings: Mapping[str, str]) -> str:
+    """Return the stdin of a script.
+
+    Raises:
+        ValueError: a setting's name is no lower-case shell name or its value has more than one line.
+    """
+    lines = []
+    for key, value in settings.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
+            raise ValueError(f"setting {key!r} of script {name}: use lower-case letters, digits and underscores")
+        if "\n" in value or "\0" in value:
+            raise ValueError(f"setting {key} of script {name} has more than one line; pass it as a file")
+        lines.append(f"{key}={value}\n")
+    prelude = (SCRIPTS / "prelude.sh").read_text()
+    return "".join([*lines, "\n", prelude, _text(platform, "prelude"), _text(platform, name)])
+
+
+def _text(platform: str, name: str) -> str:
+    return (SCRIPTS / platform / f"{name}.sh").read_text()
+
+
+def environment_lines(variables: Mapping[str, str]) -> str:
+    """Return NAME=value lines whose values mean the same to systemd, to a shell loop and to a reader.
+
+    Raises:
+        ValueError: a value has quotes, backslashes, line breaks or blanks at its ends, which readers take differently.
+    """
+    for name, value in variables.items():
+        if re.search(r"['\"\\\n\0]", value) or value != value.strip():
+            raise ValueError(f"the value of {name} has quotes, backslashes, line breaks or blanks at its ends")
+    return "".join(f"{name}={value}\n" for name, value in variables.items())

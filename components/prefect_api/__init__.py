@@ -1,0 +1,1 @@
+"""Objects inside a running Prefect server: a REST client and the Pulumi resources made with it."""

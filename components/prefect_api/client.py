@@ -1,0 +1,237 @@
+"""Transport to Prefect's REST API: authentication, time limits, repeats and errors that say what to do.
+
+The API is described by the server itself at /openapi.json, and by
+https://docs.prefect.io/v3/api-ref/rest-api. What it offers per kind of object stands in the modules beside.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+import httpx
+import tenacity
+
+from components.prefect_api.errors import (
+    PrefectApiError,
+    error_of_response,
+    error_without_response,
+    has_untrusted_certificate,
+)
+
+_REPEATABLE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
+_REPEATABLE_STATUSES = frozenset({429, 502, 503, 504})
+
+
+class PrefectClient:
+    """A connection to one Prefect server. May be shared between threads; close it, or use it in a `with`.
+
+    A call that found no server is repeated until `patience` seconds have passed, as a server that was just
+    restarted needs some. So is a call cut off midway or answered 429, 502, 503 or 504, if repeating it cannot
+    do its work twice. The proxy variables of the environment apply, except to a loopback address.
+
+    Args:
+        api_url: base of the API, e.g. `https://prefect.example.com/api`.
+        auth_string: `user:password` (PREFECT_SERVER_API_AUTH_STRING of the server), None if it has none.
+        connect_timeout: seconds for one attempt to connect.
+        read_timeout: seconds for the server to answer one request.
+        patience: seconds after which no call is repeated any more.
+
+    Raises:
+        ValueError: `api_url` or `auth_string` is not of the form above.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        auth_string: str | None = None,
+        *,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        patience: float = 30.0,
+    ) -> None:
+        self.api_url = _checked_url(api_url)
+        self._patience = patience
+        self._csrf = _CsrfToken()
+        self._http = httpx.Client(
+            base_url=self.api_url,
+            auth=_basic_auth(auth_string),
+            timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
+            mounts=_past_proxies(httpx.URL(self.api_url).host),
+        )
+
+    def __enter__(self) -> PrefectClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Send one request and give the decoded JSON of the answer, None if it has no content.
+
+        Args:
+            method: `GET`, `POST`, `PATCH` or `DELETE`.
+            path: below the API's URL, e.g. `/work_pools/etl`. Names in it must be quoted.
+            body: sent as JSON.
+            query: parameters of the URL.
+            repeatable: whether a request that may have reached the server may be sent again. By default
+                that holds for every method but POST; say True for a POST that only reads or that upserts.
+
+        Raises:
+            PrefectApiError: there was no answer, or one that is not a success with JSON.
+        """
+        may_repeat = method in _REPEATABLE_METHODS if repeatable is None else repeatable
+
+        def worth_repeating(error: BaseException) -> bool:
+            if isinstance(error, PrefectApiError):
+                return may_repeat and error.status in _REPEATABLE_STATUSES
+            if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+                return not has_untrusted_certificate(error)
+            return may_repeat and isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))
+
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(worth_repeating),
+            stop=tenacity.stop_before_delay(self._patience),
+            wait=_wait,
+            reraise=True,
+        )
+        try:
+            return attempts(self._send, method, path, body, query)
+        except httpx.HTTPError as error:
+            raise error_without_response(method, path, self.api_url, error) from error
+
+    def find(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
+        """GET one object; None if the server says that there is none.
+
+        Raises:
+            PrefectApiError: as in `request`, except for 404.
+        """
+        try:
+            return self.request("GET", path, query=query)
+        except PrefectApiError as error:
+            if error.says_not_found:
+                return None
+            raise
+
+    def remove(self, path: str) -> None:
+        """DELETE one object; that it is gone already is a success.
+
+        Raises:
+            PrefectApiError: as in `request`, except for 404.
+        """
+        try:
+            self.request("DELETE", path)
+        except PrefectApiError as error:
+            if not error.says_not_found:
+                raise
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str] | None) -> Any:
+        token = self._csrf.value
+        answer = self._exchange(method, path, body, query)
+        if _demands_csrf_token(answer):
+            # The server refused before it did anything, so that sending even a POST again is safe.
+            self._csrf.renew(token, self._fetch_csrf_token)
+            answer = self._exchange(method, path, body, query)
+        return _decoded(method, path, answer)
+
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str] | None
+    ) -> httpx.Response:
+        return self._http.request(method, path, json=body, params=query, headers=self._csrf.headers())
+
+    def _fetch_csrf_token(self, client: str) -> str:
+        path = "/csrf-token"
+        answer = self._http.request("GET", path, params={"client": client})
+        return str(_decoded("GET", path, answer)["token"])
+
+
+class _CsrfToken:
+    """The token that a server with CSRF protection wants on each change; absent until it asks for one."""
+
+    def __init__(self) -> None:
+        self.value: str | None = None
+        self._client = str(uuid.uuid4())
+        self._lock = threading.Lock()
+
+    def headers(self) -> dict[str, str]:
+        token = self.value
+        return {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": self._client} if token else {}
+
+    def renew(self, refused: str | None, fetch: Callable[[str], str]) -> None:
+        """Fetch a token unless another thread has replaced the refused one already."""
+        with self._lock:
+            if self.value == refused:
+                self.value = fetch(self._client)
+
+
+def _checked_url(api_url: str) -> str:
+    url = httpx.URL(api_url)
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError(f"api_url must look like https://prefect.example.com/api, not {api_url!r}")
+    if url.userinfo:
+        raise ValueError("api_url must not hold a user or password; give them as auth_string (user:password)")
+    return api_url.rstrip("/")
+
+
+def _basic_auth(auth_string: str | None) -> httpx.BasicAuth | None:
+    if auth_string is None:
+        return None
+    user, colon, password = auth_string.partition(":")
+    if not colon:
+        raise ValueError("auth_string must have the form user:password; there is no colon in it")
+    return httpx.BasicAuth(user, password)
+
+
+def _past_proxies(host: str) -> dict[str, httpx.BaseTransport | None]:
+    """Keep httpx from sending requests for this very machine to a proxy, whatever NO_PROXY holds."""
+    if not _is_loopback(host):
+        return {}
+    return {f"all://[{host}]" if ":" in host else f"all://{host}": None}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Wait 0.2 s, 0.4 s, ... up to 2 s, or as long as the server asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, PrefectApiError) else None
+    return asked if asked is not None else min(0.1 * 2**state.attempt_number, 2.0)
+
+
+def _demands_csrf_token(answer: httpx.Response) -> bool:
+    return answer.status_code == HTTPStatus.FORBIDDEN and "CSRF token" in answer.text
+
+
+def _decoded(method: str, path: str, answer: httpx.Response) -> Any:
+    if not answer.is_success:
+        raise error_of_response(method, path, answer)
+    if answer.status_code == HTTPStatus.NO_CONTENT:
+        return None
+    try:
+        return answer.json()
+    except ValueError:
+        raise error_of_response(method, path, answer) from None

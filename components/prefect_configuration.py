@@ -1,0 +1,79 @@
+"""What Prefect's settings should be on a server and on a worker: pure values, no Pulumi.
+
+Names and defaults: https://docs.prefect.io/v3/api-ref/settings-ref. Prefect silently ignores a name it does not know,
+so every name below is checked against the real settings in the tests.
+"""
+
+from collections.abc import Mapping
+
+from components.platforms import HostFile, Platform
+
+# Nobody can answer a prompt of a service; nothing is reported to anyone.
+EVERYWHERE = {
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_LOGGING_COLORS": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def server_variables(
+    *, home: str, address: str, port: int, log_level: str, database: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the server's settings that are no secret; `database` has host, port, name and user."""
+    return {
+        **EVERYWHERE,
+        "PREFECT_HOME": home,
+        "PREFECT_LOGGING_LEVEL": log_level,
+        "PREFECT_SERVER_LOGGING_LEVEL": log_level,
+        "PREFECT_SERVER_API_HOST": address,
+        "PREFECT_SERVER_API_PORT": str(port),
+        # what the browser is told; the default follows PREFECT_API_URL, which is not for browsers
+        "PREFECT_SERVER_UI_API_URL": f"http://{address}:{port}/api",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_DATABASE_DRIVER": "postgresql+asyncpg",
+        **{f"PREFECT_SERVER_DATABASE_{name.upper()}": value for name, value in database.items()},
+        # the migration is a step of its own, before the server starts
+        "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+    }
+
+
+def server_secrets(*, database_password: str, auth_string: str, encryption_key: str) -> dict[str, str]:
+    """Return the server's secret settings.
+
+    The encryption key is set from birth: without it Prefect keeps one in the database, beside what it protects.
+    """
+    return {
+        "PREFECT_SERVER_DATABASE_PASSWORD": database_password,
+        "PREFECT_SERVER_API_AUTH_STRING": auth_string,
+        "PREFECT_SERVER_ENCRYPTION_KEY": encryption_key,
+    }
+
+
+def worker_variables(*, home: str, api_url: str, health_port: int) -> dict[str, str]:
+    """Return a worker's settings that are no secret; its flow runs inherit them."""
+    return {
+        **EVERYWHERE,
+        "PREFECT_HOME": home,
+        "PREFECT_API_URL": api_url,
+        "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+        "PREFECT_WORKER_WEBSERVER_PORT": str(health_port),
+    }
+
+
+def worker_secrets(*, auth_string: str) -> dict[str, str]:
+    """Return a worker's secret settings."""
+    return {"PREFECT_API_AUTH_STRING": auth_string}
+
+
+def environment_file(platform: Platform, service: str, variables: Mapping[str, str]) -> HostFile:
+    """Return the environment file of a service that anyone may read."""
+    return HostFile(path=platform.path("configuration", f"{service}.env"), content=platform.environment_file(variables))
+
+
+def secrets_file(platform: Platform, service: str) -> HostFile:
+    """Return the environment file of a service that only its user may read, still empty."""
+    path = platform.path("configuration", f"{service}.secrets.env")
+    return HostFile(path=path, content="", mode="0600", owner="prefect")

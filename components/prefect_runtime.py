@@ -1,0 +1,43 @@
+"""Prefect itself, installed on one host for the servers and workers there."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.host import Host, Step
+from components.platforms import SCRIPTS, HostFile, lock_fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefectRuntimeArgs:
+    """Prefect `version`, from its hash-locked requirements."""
+
+    host: Host
+    version: str
+
+
+class PrefectRuntime(pulumi.ComponentResource):
+    """A Python environment with one Prefect version, in a directory named after it and its lock."""
+
+    host: Host
+    python: str
+    """Full path of the environment's Python."""
+    installed: Step
+    flows_directory: str
+    """Where the canary flow stands."""
+    flow: Step
+    version: str
+
+    def __init__(self, name: str, args: PrefectRuntimeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("prefect-selfhost:index:PrefectRuntime", name, None, opts)
+        on = args.host.scope(self, name)
+        lock = f"prefect-{args.version}"
+        directory = on.path("runtime", f"{lock}-{lock_fingerprint(lock)}")
+        self.host = args.host
+        self.version = args.version
+        self.python = f"{directory}/bin/python"
+        self.installed = on.script("install", "install-runtime", {"lock": lock, "directory": directory})
+        self.flows_directory = on.path("configuration", "flows")
+        canary = (SCRIPTS / "templates" / "canary.py").read_text()
+        self.flow = on.file("canary-flow", HostFile(path=f"{self.flows_directory}/canary.py", content=canary))
+        self.register_outputs({"version": self.version})

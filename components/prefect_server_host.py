@@ -1,0 +1,106 @@
+"""The Prefect server on one host: schema, settings, service."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.platforms import Service
+from components.postgres_host import PostgresHost
+from components.prefect_configuration import environment_file, secrets_file, server_secrets, server_variables
+from components.prefect_runtime import PrefectRuntime
+
+SERVICE = "prefect-server"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefectServerHostArgs:
+    """A Prefect server from `runtime`, on `postgres`, listening on its host's address at `port`."""
+
+    runtime: PrefectRuntime
+    postgres: PostgresHost
+    port: int
+    log_level: str
+    auth_string: pulumi.Input[str]
+    """`user:password` that UI and API ask for."""
+    encryption_key: pulumi.Input[str]
+    """Fernet key that encrypts blocks; a later change makes stored blocks unreadable."""
+
+
+class PrefectServerHost(pulumi.ComponentResource):
+    """A Prefect server: migrated, behind a password, healthy."""
+
+    api_url: str
+    ui_url: str
+    auth_string: pulumi.Output[str]
+    ready: pulumi.Resource
+    """The server answers."""
+    fingerprint: pulumi.Output[str]
+    """Changes whenever the server was restarted for a change."""
+
+    def __init__(self, name: str, args: PrefectServerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("prefect-selfhost:index:PrefectServerHost", name, None, opts)
+        runtime, database = args.runtime, args.postgres.database
+        platform, address = runtime.host.platform, runtime.host.address
+        on = runtime.host.scope(self, name)
+        home = on.path("data", "prefect")
+        self.ui_url = f"http://{address}:{args.port}"
+        self.api_url = f"{self.ui_url}/api"
+        self.auth_string = pulumi.Output.secret(args.auth_string)
+
+        variables = server_variables(
+            home=home,
+            address=address,
+            port=args.port,
+            log_level=args.log_level,
+            database={
+                "host": database.host,
+                "port": str(database.port),
+                "name": database.name,
+                "user": database.user,
+            },
+        )
+        secret_values: pulumi.Output[dict[str, str]] = pulumi.Output.all(
+            database_password=database.password,
+            auth_string=self.auth_string,
+            encryption_key=pulumi.Output.secret(args.encryption_key),
+        )
+        settings = environment_file(platform, SERVICE, variables)
+        secrets = secrets_file(platform, SERVICE)
+        files = [
+            on.file("settings", settings),
+            on.file(
+                "secrets",
+                secrets,
+                secret_values.apply(lambda known: on.environment_file(server_secrets(**known))),
+            ),
+        ]
+        paths = (settings.path, secrets.path)
+        migrated = on.script(
+            "migration",
+            "migrate-prefect-database",
+            {"python": runtime.python, "environment_files": " ".join(paths)},
+            after=[runtime.installed, *files, args.postgres.ready],
+        )
+        service = on.service(
+            "service",
+            Service(
+                name=SERVICE,
+                description="Prefect server: API, UI and background services",
+                command=(runtime.python, "-m", "prefect", "server", "start"),
+                environment_files=paths,
+                user="prefect",
+                working_directory=home,
+                health_url=f"{self.api_url}/ready",
+                after=("postgresql",),
+            ),
+            reads=[runtime.installed, *files],
+            after=[migrated],
+        )
+        self.ready = service.resource
+        self.fingerprint = service.fingerprint
+        self._database = args.postgres.cluster
+        self.register_outputs({"ui_url": self.ui_url, "api_url": self.api_url, "auth_string": self.auth_string})
+
+    def holds(self, parent: pulumi.Resource | None, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Return the options of something kept in this server: made once it answers, gone when its database is."""
+        return pulumi.ResourceOptions(parent=parent, depends_on=[self.ready, *after], deleted_with=self._database)

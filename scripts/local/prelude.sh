@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# What the scripts of this platform share: whom services run as, Python environments, supervisor.
+: "${root:?}" "${scripts:?}"
+
+PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+umask 022
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+service_user() { if is_root; then echo prefect; else id -un; fi; }
+
+as_service_user() { if is_root; then runuser -u prefect -- "$@"; else "$@"; fi; }
+
+# Services get an environment of their own, not that of whoever ran Pulumi.
+clean_environment() {
+  env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$root/data/prefect" LANG=C.UTF-8 ${TZ:+TZ="$TZ"} "$@"
+}
+
+# Prints a Python that whoever runs the services may run too.
+find_python() {
+  local candidate path
+  for candidate in python3 python3.13 python3.12 python3.11 python3.14 python3.10 /usr/bin/python3 /usr/local/bin/python3; do
+    path=$(command -v "$candidate") || continue
+    path=$("$path" -c 'import os, sys; print(os.path.realpath(sys.executable))' 2>/dev/null) || continue
+    if (cd / && as_service_user "$path" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 15))') 2>/dev/null; then
+      echo "$path"
+      return
+    fi
+  done
+  return 1
+}
+
+# install_environment DIRECTORY LOCK: a Python environment from scripts/runtime/LOCK.txt, whole or not at all.
+install_environment() {
+  local directory=$1 lock=$2 output
+  if cmp -s "$scripts/runtime/$lock.txt" "$directory/.complete"; then
+    unchanged "$directory is installed"
+    return
+  fi
+  echo "installing $lock; this may take a minute"
+  rm -rf "$directory"
+  mkdir -p "$directory"
+  "$(find_python)" -m venv "$directory" || fail "python -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"
+  output=$("$directory/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes \
+    --requirement "$scripts/runtime/$lock.txt" 2>&1) ||
+    fail "$lock could not be installed: $(tail -n 3 <<<"$output"). Check the disk (df -h $root) and the package index (pip config list)."
+  cp "$scripts/runtime/$lock.txt" "$directory/.complete"
+  changed "installed $lock"
+}
+
+supervisorctl() { "$root/runtime/supervisor/bin/supervisorctl" -c "$root/configuration/supervisord.conf" "$@"; }
+
+supervisor_runs() { supervisorctl pid >/dev/null 2>&1; }
+
+supervisor_stopped() { ! supervisor_runs; }
+
+# Ends services that outlived a killed supervisor; they would hold the ports.
+end_orphans() {
+  local pattern
+  command -v pgrep >/dev/null || return 0
+  pattern="^${root//./\\.}/runtime/"
+  no_orphans "$pattern" && return
+  pkill -INT -f "$pattern" || true
+  wait_until 20 no_orphans "$pattern" || pkill -KILL -f "$pattern" || true
+}
+
+no_orphans() { ! pgrep -f "$1" >/dev/null; }
+
+start_supervisor() {
+  supervisor_runs && return
+  end_orphans
+  (cd / && clean_environment_as_service_user "$root/runtime/supervisor/bin/supervisord" -c "$root/configuration/supervisord.conf") \
+    </dev/null >/dev/null 2>&1 || true
+  wait_until 20 supervisor_runs || fail "supervisor did not start. Its log: $root/log/supervisord.log"
+}
+
+clean_environment_as_service_user() {
+  if is_root; then clean_environment runuser -u prefect -- "$@"; else clean_environment "$@"; fi
+}
+
+stop_supervisor() {
+  if supervisor_runs; then
+    supervisorctl shutdown >/dev/null
+    wait_until 120 supervisor_stopped || fail "supervisor did not stop within 120 s. Its log: $root/log/supervisord.log"
+  fi
+  end_orphans
+}
+
+# healthy URL
+healthy() {
+  case $1 in
+    http://*) answers "$1" ;;
+    postgresql://*)
+      local address=${1#postgresql://}
+      "$root/runtime/postgresql/pg_isready" --quiet --host "${address%:*}" --port "${address##*:}"
+      ;;
+    *) fail "no way to check the health of $1" ;;
+  esac
+}
