@@ -48,10 +48,7 @@ class Host(pulumi.ComponentResource):
         checked = on.script("preflight", "preflight", ports)
         purge = {"purge": str(args.purge_on_destroy).lower()}
         prepared = on.script("prepare", "prepare-host", {**ports, **purge}, after=[checked])
-        files = [
-            on.file(f"file-{number}", file, after=[prepared])
-            for number, file in enumerate(self.platform.host_files(), start=1)
-        ]
+        files = [on.file(suffix, file, after=[prepared]) for suffix, file in self.platform.host_files().items()]
         self._ready = [prepared, *files]
         self.register_outputs({"address": self.address})
 
@@ -146,6 +143,7 @@ class HostScope:
             "service": service.name,
             "health_url": service.health_url,
             "start_seconds": str(service.start_seconds),
+            "settle_seconds": str(service.settle_seconds),
             "fingerprint": started_from,
         }
         step = self.script(suffix, "service", settings, after=[definition, *reads, *after])

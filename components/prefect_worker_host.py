@@ -65,6 +65,7 @@ class PrefectWorkerHost(pulumi.ComponentResource):
                 user="prefect",
                 working_directory=home,
                 health_url=f"http://127.0.0.1:{args.health_port}/health",
+                settle_seconds=5,
                 after=("postgresql", "prefect-server"),
             ),
             reads=[runtime.installed, *files],

@@ -56,6 +56,8 @@ class Service:
     stop_signal: Literal["TERM", "INT"] = "TERM"
     start_seconds: int = 120
     """How long it may take to become healthy."""
+    settle_seconds: int = 0
+    """How long it must then stay up, for a program that answers before it knows whether it can work."""
     stop_seconds: int = 60
     """How long it may take to stop before it is killed."""
 
@@ -97,8 +99,8 @@ class Platform(Protocol):
         """
         ...
 
-    def host_files(self) -> tuple[HostFile, ...]:
-        """Return the files that every host of this platform needs before its first service."""
+    def host_files(self) -> Mapping[str, HostFile]:
+        """Return, by what they are for, the files that a host of this platform needs before its first service."""
         ...
 
 

@@ -66,9 +66,9 @@ class Linux:
         """Return lines as systemd's EnvironmentFile= reads them: plain values are taken literally."""
         return bash.environment_lines(variables)
 
-    def host_files(self) -> tuple[HostFile, ...]:
+    def host_files(self) -> dict[str, HostFile]:
         """Nothing: systemd is there."""
-        return ()
+        return {}
 
 
 def _quoted(argument: str) -> str:

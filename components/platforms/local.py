@@ -76,17 +76,17 @@ class Local:
         """Return NAME=value lines, taken literally by launch.sh."""
         return bash.environment_lines(variables)
 
-    def host_files(self) -> tuple[HostFile, ...]:
+    def host_files(self) -> dict[str, HostFile]:
         """Return supervisor's configuration and the script that gives a service its environment."""
         configuration = (SCRIPTS / "templates" / "supervisord.conf").read_text()
         launcher = (SCRIPTS / "templates" / "launch.sh").read_text()
-        return (
-            HostFile(
+        return {
+            "supervisor": HostFile(
                 path=self.path("configuration", "supervisord.conf"),
                 content=configuration.replace("{directory}", _escaped(self.directory)),
             ),
-            HostFile(path=self.path("configuration", "launch.sh"), content=launcher, mode="0755"),
-        )
+            "launcher": HostFile(path=self.path("configuration", "launch.sh"), content=launcher, mode="0755"),
+        }
 
 
 def _escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,6 @@ _POLL_SECONDS = 0.5
 _LOG_LINES = 40
 # A run ships its last log records a little after its last state.
 _LOG_SECONDS = 5.0
-_ERROR_LEVEL = 40
 _TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -84,10 +84,11 @@ def run(client: PrefectClient, canary: Canary, *, timeout_seconds: float) -> Can
     flow_run = deployments.create_flow_run(client, deployment_id)
     flow_run = _wait_until_terminal(client, flow_run, timeout_seconds)
     state = flow_run["state"]
-    if state["type"] not in _TERMINAL:
-        deployments.cancel_flow_run(client, flow_run["id"])
     if state["type"] != "COMPLETED":
-        raise CanaryError(_failure(client, canary, flow_run, timeout_seconds))
+        failure = _failure(client, canary, flow_run, timeout_seconds)
+        if state["type"] not in _TERMINAL:
+            deployments.cancel_flow_run(client, flow_run["id"])
+        raise CanaryError(failure)
     return CanaryResult(
         flow_run_id=flow_run["id"],
         flow_run_name=flow_run["name"],
@@ -133,47 +134,55 @@ def _failure(client: PrefectClient, canary: Canary, flow_run: dict[str, Any], ti
     state = flow_run["state"]
     if state["type"] in _TERMINAL:
         outcome = f"ended {state['name']}"
-        advice = (
-            f"If the flow file was not found, put {canary.entrypoint!r} into {canary.path!r} on each worker;"
-            " otherwise mend what the logs show, and read the worker's own log."
-        )
-    elif state["type"] in {"SCHEDULED", "PENDING"}:
-        outcome = f"was still {state['name']} after {timeout_seconds:g} s and was cancelled"
-        advice = _why_not_started(client, canary.work_pool)
     else:
         outcome = f"was still {state['name']} after {timeout_seconds:g} s and was cancelled"
-        advice = "The worker is slow or the flow hangs: raise timeout_seconds, or see what the logs wait for."
-    return "\n".join(
-        [
-            f"The canary of work pool {canary.work_pool!r}, flow run {flow_run['name']!r}, {outcome}.",
-            f"State message: {state['message'] or '(none)'}",
-            f"Last logs of the flow run (UI: {_ui_path(flow_run)}):",
-            *_log_lines(client, flow_run),
-            advice,
-        ]
-    )
+    lines = [
+        f"The canary of work pool {canary.work_pool!r}, flow run {flow_run['name']!r}, {outcome}.",
+        f"State message: {state['message'] or '(none)'}",
+        f"Last logs (of all, in the UI: {_ui_path(flow_run)}):",
+        *(f"  {line}" for line in _log_lines(client, flow_run)),
+        _advice(client, canary, state["type"]),
+    ]
+    return "\n".join(lines)
 
 
-def _why_not_started(client: PrefectClient, work_pool: str) -> str:
-    if work_pools.count_online_workers(client, work_pool) == 0:
+def _advice(client: PrefectClient, canary: Canary, state_type: str) -> str:
+    if state_type == "FAILED":
+        return f"The worker works, the flow raised an error: mend {canary.entrypoint!r} in {canary.path!r}."
+    if state_type == "CRASHED":
         return (
-            f"No worker polls work pool {work_pool!r}: check that the worker's service runs, and its log"
+            f"The worker could not run the flow: see that {canary.entrypoint!r} lies in {canary.path!r} on each"
+            " worker and that the worker's user may read it, then read the worker's own log."
+        )
+    if state_type == "CANCELLED":
+        return "Somebody cancelled it: run the update again."
+    if state_type not in {"SCHEDULED", "PENDING"}:
+        return "The flow hangs or its host is slow: see what the logs wait for, or raise timeout_seconds."
+    if work_pools.count_online_workers(client, canary.work_pool) == 0:
+        return (
+            f"No worker polls work pool {canary.work_pool!r}: see that the worker's service runs, and read its log"
             " (a wrong API URL, auth string or pool name shows there)."
         )
     return (
-        f"Workers of pool {work_pool!r} are online but did not start the run: check the concurrency limits of"
-        " the pool, its queue and the workers, and the workers' logs."
+        f"Workers of pool {canary.work_pool!r} are online but did not start it: check the concurrency limits of"
+        " the pool, its queues and its workers, and read the workers' logs."
     )
 
 
 def _log_lines(client: PrefectClient, flow_run: dict[str, Any]) -> list[str]:
+    """Give the last lines of a run's logs, once the error that ended it is among them."""
     deadline = time.monotonic() + _LOG_SECONDS
     records = deployments.last_logs(client, flow_run["id"], _LOG_LINES)
-    failed = flow_run["state"]["type"] in _TERMINAL
-    while failed and time.monotonic() < deadline and not any(r["level"] >= _ERROR_LEVEL for r in records):
+    ended = flow_run["state"]["type"] in _TERMINAL
+    while ended and time.monotonic() < deadline and not any(_is_error(record) for record in records):
         time.sleep(_POLL_SECONDS)
         records = deployments.last_logs(client, flow_run["id"], _LOG_LINES)
-    return [f"  {record['timestamp']} {record['message']}" for record in records] or ["  (none)"]
+    text = "\n".join(f"{record['timestamp']} {record['message']}" for record in records)
+    return text.splitlines()[-_LOG_LINES:] or ["(none)"]
+
+
+def _is_error(record: dict[str, Any]) -> bool:
+    return bool(record["level"] >= logging.ERROR)
 
 
 def _ui_path(flow_run: dict[str, Any]) -> str:

@@ -25,15 +25,16 @@ from components.prefect_api.errors import (
 )
 
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
-_REPEATABLE_STATUSES = frozenset({429, 502, 503, 504})
+_GATEWAY_ERRORS = frozenset({502, 503, 504})
 
 
 class PrefectClient:
     """A connection to one Prefect server. May be shared between threads; close it, or use it in a `with`.
 
-    A call that found no server is repeated until `patience` seconds have passed, as a server that was just
-    restarted needs some. So is a call cut off midway or answered 429, 502, 503 or 504, if repeating it cannot
-    do its work twice. The proxy variables of the environment apply, except to a loopback address.
+    A call that found no server, or that the server says it has not carried out, is repeated until `patience`
+    seconds have passed, as a server that was just restarted needs some. So is a call cut off midway or
+    answered 502, 503 or 504, if repeating it cannot do its work twice. The proxy variables of the environment
+    apply, except to a loopback address.
 
     Args:
         api_url: base of the API, e.g. `https://prefect.example.com/api`.
@@ -103,7 +104,7 @@ class PrefectClient:
 
         def worth_repeating(error: BaseException) -> bool:
             if isinstance(error, PrefectApiError):
-                return may_repeat and error.status in _REPEATABLE_STATUSES
+                return error.did_nothing or (may_repeat and error.status in _GATEWAY_ERRORS)
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
                 return not has_untrusted_certificate(error)
             return may_repeat and isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))

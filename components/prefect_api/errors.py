@@ -12,15 +12,19 @@ _REMEDIES = {
     401: "The server wants another user and password: set authString of the stack to the server's"
     " PREFECT_SERVER_API_AUTH_STRING (pulumi config set --secret authString user:password).",
     403: "The server, or a proxy before it, forbids this to the user of authString.",
-    404: "Check that the API URL ends in /api, and that the object was not deleted by hand.",
+    404: "If it was deleted by hand, run pulumi refresh; else check that the API URL ends in /api.",
     409: "Another object has the name already: delete it, or choose another name.",
     422: "The server runs another Prefect version than this program knows, or a value above is not allowed.",
     429: "The server or a proxy before it limits the rate of requests: wait a minute and repeat.",
 }
+# Prefect's answers in these two cases: prefect.server.api.server (3.8.8).
+_FAILED_TRANSACTION = {"exception_message": "Service Unavailable"}
+_UNKNOWN_PATH = {"detail": "Not Found"}
 _REMEDY_REDIRECT = "Set the API URL to the address that the server redirects to."
 _REMEDY_SERVER = "Read the log of the Prefect server; its database may be down or still migrating."
 _REMEDY_NOT_JSON = (
-    "Check that the API URL ends in /api, and that it leads to Prefect itself and not to a login page or proxy."
+    "Check that the API URL ends in /api, and that it leads to Prefect itself and not to a login page"
+    " or another server."
 )
 _REMEDY_CERTIFICATE = (
     "Let the server send its whole certificate chain for the host name in the URL;"
@@ -43,6 +47,10 @@ class PrefectApiError(Exception):
         detail: what the server said, without what was sent to it.
         remedy: what to do about it.
         retry_after: seconds that the server asked to wait, None if it did not.
+        did_nothing: whether the answer says that the request had no effect and may be sent again: 429, or the
+            503 by which Prefect itself tells of a failed database transaction (a busy SQLite does so).
+        says_not_found: whether Prefect itself said that there is no such object. A 404 of a proxy, or for a
+            path that Prefect does not serve, is no word on the object.
     """
 
     def __init__(
@@ -54,6 +62,8 @@ class PrefectApiError(Exception):
         remedy: str,
         *,
         retry_after: float | None = None,
+        did_nothing: bool = False,
+        says_not_found: bool = False,
     ) -> None:
         super().__init__(method, path, status, detail, remedy)
         self.method = method
@@ -62,15 +72,12 @@ class PrefectApiError(Exception):
         self.detail = detail
         self.remedy = remedy
         self.retry_after = retry_after
+        self.did_nothing = did_nothing
+        self.says_not_found = says_not_found
 
     def __str__(self) -> str:
         answer = "no answer" if self.status is None else str(self.status)
         return f"{self.method} {self.path}: {answer}: {self.detail.rstrip('.')}. {self.remedy}"
-
-    @property
-    def says_not_found(self) -> bool:
-        """Whether Prefect itself answered that there is no such object."""
-        return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def says_conflict(self) -> bool:
@@ -82,16 +89,24 @@ def error_of_response(method: str, path: str, answer: httpx.Response) -> Prefect
     """Tell of an answer that is no success, or no JSON."""
     status = answer.status_code
     body = _json_object(answer)
-    if answer.is_success or body is None and not answer.is_redirect and status < 429:
-        kind = answer.headers.get("Content-Type", "no content type")
-        return PrefectApiError(method, path, status, f"{answer.url} answered {kind}, not JSON", _REMEDY_NOT_JSON)
     if answer.is_redirect:
         detail, remedy = f"redirected to {answer.headers.get('Location')}", _REMEDY_REDIRECT
-    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        detail, remedy = _detail(body) or answer.reason_phrase, _REMEDY_SERVER
+    elif answer.is_success or (body is None and status in {401, 403, 404, 405}):
+        kind = answer.headers.get("Content-Type", "no content type")
+        detail, remedy = f"{answer.url} answered {kind}, not JSON", _REMEDY_NOT_JSON
     else:
-        detail, remedy = _detail(body) or answer.reason_phrase, _REMEDIES.get(status, _REMEDY_SERVER)
-    return PrefectApiError(method, path, status, detail, remedy, retry_after=_retry_after(answer))
+        detail = _detail(body) or answer.reason_phrase
+        remedy = _REMEDIES.get(status, _REMEDY_SERVER)
+    return PrefectApiError(
+        method,
+        path,
+        status,
+        detail,
+        remedy,
+        retry_after=_retry_after(answer),
+        did_nothing=status == HTTPStatus.TOO_MANY_REQUESTS or body == _FAILED_TRANSACTION,
+        says_not_found=status == HTTPStatus.NOT_FOUND and body not in (None, _UNKNOWN_PATH),
+    )
 
 
 def error_without_response(method: str, path: str, api_url: str, error: httpx.HTTPError) -> PrefectApiError:

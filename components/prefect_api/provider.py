@@ -43,7 +43,7 @@ class PrefectProvider(dynamic.ResourceProvider):
         """Compare the inputs. One that is not known yet differs from whatever was."""
         replaces = changed(self.identity, olds, news)
         changes = replaces or changed(self.settings | {"api_url"}, olds, news)
-        return dynamic.DiffResult(changes=bool(changes), replaces=replaces, delete_before_replace=True)
+        return dynamic.DiffResult(changes=bool(changes), replaces=replaces)
 
     def read(self, id_: str, props: Properties) -> dynamic.ReadResult:
         """Bring the state up to what the server holds."""

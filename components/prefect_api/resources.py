@@ -10,6 +10,7 @@ must learn the address, as refresh and destroy go by the state alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -37,13 +38,14 @@ class WorkPoolProvider(PrefectProvider):
         """Create the pool, or take over the one that is there if told to."""
         name, pool_type = props["name"], props["type"]
         with self.connect(props) as client:
-            template = _template(props) or work_pools.default_base_job_template(client, pool_type)
-            try:
+            existing = work_pools.find(client, name)
+            if existing is None:
+                template = _template(props) or work_pools.default_base_job_template(client, pool_type)
                 work_pools.create(client, name, pool_type, base_job_template=template, **_pool_settings(props))
-            except PrefectApiError as error:
-                if not error.says_conflict:
-                    raise
-                self._adopt(client, props, error)
+            else:
+                _require_adoption(f"work pool {name!r}", props)
+                _require_type(existing, pool_type)
+                work_pools.update(client, name, base_job_template=_template(props), **_pool_settings(props))
         return dynamic.CreateResult(name, dict(props))
 
     def find(self, client: PrefectClient, props: Properties) -> Properties | None:
@@ -53,7 +55,7 @@ class WorkPoolProvider(PrefectProvider):
             return None
         found = {
             "type": pool["type"],
-            "description": pool["description"] or props.get("description") and "",
+            "description": pool["description"],
             "concurrency_limit": pool["concurrency_limit"],
             "paused": pool["is_paused"],
         }
@@ -76,19 +78,6 @@ class WorkPoolProvider(PrefectProvider):
         with self.connect(props) as client:
             work_pools.delete(client, props["name"])
 
-    @staticmethod
-    def _adopt(client: PrefectClient, props: Properties, conflict: PrefectApiError) -> None:
-        name, pool_type = props["name"], props["type"]
-        pool = work_pools.find(client, name)
-        if not props.get("adopt") or pool is None:
-            raise _not_adopted(f"work pool {name!r}") from conflict
-        if pool["type"] != pool_type:
-            raise ValueError(
-                f"Work pool {name!r} is there with type {pool['type']!r}, which cannot change to {pool_type!r}:"
-                " set the type it has, or delete it in Prefect."
-            )
-        work_pools.update(client, name, base_job_template=_template(props), **_pool_settings(props))
-
 
 class SecretBlockProvider(PrefectProvider):
     """Creates, reads, updates and deletes blocks of type `secret`."""
@@ -99,18 +88,15 @@ class SecretBlockProvider(PrefectProvider):
 
     def create(self, props: Properties) -> dynamic.CreateResult:
         """Create the block, or take over the one that is there if told to."""
-        name = props["name"]
+        name, value = props["name"], props["value"]
         with self.connect(props) as client:
-            try:
-                document_id = blocks.create_secret(client, name, props["value"])
-            except PrefectApiError as error:
-                if not error.says_conflict:
-                    raise
-                document = blocks.find_secret(client, name)
-                if not props.get("adopt") or document is None:
-                    raise _not_adopted(f"secret block {name!r}") from error
-                document_id = document["id"]
-                blocks.update_secret(client, document_id, props["value"])
+            existing = blocks.find_secret(client, name)
+            if existing is None:
+                document_id = blocks.create_secret(client, name, value)
+            else:
+                _require_adoption(f"secret block {name!r}", props)
+                document_id = existing["id"]
+                blocks.update_secret(client, document_id, value)
         return dynamic.CreateResult(f"secret/{name}", {**props, "block_document_id": document_id})
 
     def find(self, client: PrefectClient, props: Properties) -> Properties | None:
@@ -120,23 +106,17 @@ class SecretBlockProvider(PrefectProvider):
             return None
         return {"value": document["data"]["value"], "block_document_id": document["id"]}
 
-    def update(self, _id: str, _olds: Properties, news: Properties) -> dynamic.UpdateResult:
-        """Set the value, in a new block if it was deleted by hand."""
+    def update(self, _id: str, olds: Properties, news: Properties) -> dynamic.UpdateResult:
+        """Set the value."""
+        document_id = olds["block_document_id"]
         with self.connect(news) as client:
-            document = blocks.find_secret(client, news["name"])
-            if document is None:
-                document_id = blocks.create_secret(client, news["name"], news["value"])
-            else:
-                document_id = document["id"]
-                blocks.update_secret(client, document_id, news["value"])
+            blocks.update_secret(client, document_id, news["value"])
         return dynamic.UpdateResult({**news, "block_document_id": document_id})
 
     def delete(self, _id: str, props: Properties) -> None:
         """Delete the block; that it is gone is a success."""
         with self.connect(props) as client:
-            document = blocks.find_secret(client, props["name"])
-            if document is not None:
-                blocks.delete_secret(client, document["id"])
+            blocks.delete_secret(client, props["block_document_id"])
 
 
 class CanaryRunProvider(PrefectProvider):
@@ -148,14 +128,15 @@ class CanaryRunProvider(PrefectProvider):
 
     def create(self, props: Properties) -> dynamic.CreateResult:
         """Run the canary; if it fails, leave no deployment behind."""
-        one = _canary(props)
+        subject = _canary(props)
         with self.connect(props) as client:
             try:
                 outs = self._run(client, props)
             except Exception:
-                canary.remove(client, one)
+                with contextlib.suppress(PrefectApiError):
+                    canary.remove(client, subject)
                 raise
-        return dynamic.CreateResult(f"{canary.FLOW_NAME}/{one.deployment_name}", outs)
+        return dynamic.CreateResult(f"{canary.FLOW_NAME}/{subject.deployment_name}", outs)
 
     def find(self, client: PrefectClient, props: Properties) -> Properties | None:
         """Look whether the deployment is there; the run itself is history and is not read again."""
@@ -345,8 +326,17 @@ def _canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _not_adopted(what: str) -> ValueError:
-    return ValueError(
-        f"There is a {what} already that this stack did not make. Set adopt=True to take it over and to"
-        " change it to what is written here, or delete it in Prefect, or choose another name."
-    )
+def _require_adoption(what: str, props: Properties) -> None:
+    if not props.get("adopt"):
+        raise ValueError(
+            f"There is a {what} already that this stack did not make. Set adopt=True to take it over and to"
+            " change it to what is written here, or delete it in Prefect, or choose another name."
+        )
+
+
+def _require_type(pool: Properties, pool_type: str) -> None:
+    if pool["type"] != pool_type:
+        raise ValueError(
+            f"Work pool {pool['name']!r} is there with type {pool['type']!r}, which cannot change to"
+            f" {pool_type!r}: set the type it has, or delete it in Prefect."
+        )

@@ -100,8 +100,8 @@ def default_base_job_template(client: PrefectClient, pool_type: str) -> dict[str
     }
     if pool_type not in templates:
         raise ValueError(
-            f"The Prefect server knows no work pool type {pool_type!r}. It knows {', '.join(sorted(templates))};"
-            " for another one give base_job_template as well."
+            f"The Prefect server knows no work pool type {pool_type!r}, only {', '.join(sorted(templates))}."
+            " For another type give base_job_template as well."
         )
     template: dict[str, Any] = templates[pool_type]
     return template

@@ -11,9 +11,10 @@ service_user() { if is_root; then echo prefect; else id -un; fi; }
 
 as_service_user() { if is_root; then runuser -u prefect -- "$@"; else "$@"; fi; }
 
-# Services get an environment of their own, not that of whoever ran Pulumi.
+# Services get an environment of their own, not that of whoever ran Pulumi, and a temporary directory of their own:
+# Prefect workers share /tmp/runner_storage, which belongs to whoever came first.
 clean_environment() {
-  env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$root/data/prefect" LANG=C.UTF-8 ${TZ:+TZ="$TZ"} "$@"
+  env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$root/data/prefect" TMPDIR="$root/tmp" LANG=C.UTF-8 ${TZ:+TZ="$TZ"} "$@"
 }
 
 # Prints a Python that whoever runs the services may run too.
@@ -41,11 +42,16 @@ install_environment() {
   rm -rf "$directory"
   mkdir -p "$directory"
   "$(find_python)" -m venv "$directory" || fail "python -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"
-  output=$("$directory/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes \
-    --requirement "$scripts/runtime/$lock.txt" 2>&1) ||
+  # first a pip that reads locks with extras, which the one in older Pythons does not
+  output=$(install_locked "$directory" pip && install_locked "$directory" "$lock") ||
     fail "$lock could not be installed: $(tail -n 3 <<<"$output"). Check the disk (df -h $root) and the package index (pip config list)."
   cp "$scripts/runtime/$lock.txt" "$directory/.complete"
   changed "installed $lock"
+}
+
+install_locked() {
+  "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes \
+    --requirement "$scripts/runtime/$2.txt" 2>&1
 }
 
 supervisorctl() { "$root/runtime/supervisor/bin/supervisorctl" -c "$root/configuration/supervisord.conf" "$@"; }
@@ -58,7 +64,7 @@ supervisor_stopped() { ! supervisor_runs; }
 end_orphans() {
   local pattern
   command -v pgrep >/dev/null || return 0
-  pattern="^${root//./\\.}/runtime/"
+  pattern="^${root//./\\.}/runtime/[^ ]+ (-m prefect|-D )"
   no_orphans "$pattern" && return
   pkill -INT -f "$pattern" || true
   wait_until 20 no_orphans "$pattern" || pkill -KILL -f "$pattern" || true

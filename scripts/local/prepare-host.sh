@@ -17,7 +17,7 @@ create() {
 make_directories() {
   local place
   mkdir -p "$root"/{configuration/services,runtime}
-  for place in data data/prefect log run; do
+  for place in data data/prefect log run tmp; do
     mkdir -p "$root/$place"
     chmod 0700 "$root/$place"
     if is_root; then chown prefect "$root/$place"; fi
@@ -32,7 +32,7 @@ describe() {
 delete() {
   [ -d "$root" ] || { unchanged "$root is not there" && return; }
   if [ -x "$root/runtime/supervisor/bin/supervisorctl" ]; then stop_supervisor; fi
-  rm -rf "$root"/{configuration,runtime,log,run}
+  rm -rf "$root"/{configuration,runtime,log,run,tmp}
   if [ "$purge" = true ]; then
     rm -rf "$root"
     changed "removed $root with its data"
