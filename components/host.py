@@ -114,13 +114,12 @@ class HostScope:
         settings: Mapping[str, pulumi.Input[str]],
         *,
         after: Sequence[Step | pulumi.Resource] = (),
-        deleted_with: pulumi.Resource | None = None,
     ) -> Step:
         """Run scripts/PLATFORM/`script`.sh whenever its text or its `settings` change; secrets may be among them."""
         platform = self._host.platform
         known_settings = pulumi.Output.all(**settings)
         payload = known_settings.apply(lambda known: platform.payload(script, known))
-        resource = self._command(suffix, platform.script(script), payload, after, deleted_with)
+        resource = self._command(suffix, platform.script(script), payload, after)
         # not of the script's text: a better script runs again, but restarts nobody
         return Step(resource, known_settings.apply(lambda known: fingerprint(*known, *known.values())))
 
@@ -155,12 +154,11 @@ class HostScope:
         commands: Commands,
         stdin: pulumi.Input[str],
         after: Sequence[Step | pulumi.Resource],
-        deleted_with: pulumi.Resource | None = None,
     ) -> pulumi.Resource:
         # the host being ready, and earlier steps being done, are effects that no value shows
         steps = [*self._ready, *after]
         resources = [step.resource if isinstance(step, Step) else step for step in steps]
-        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=resources, deleted_with=deleted_with)
+        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=resources)
         return self._host.command(f"{self._name}-{suffix}", commands, stdin, opts)
 
 

@@ -78,7 +78,7 @@ class PrefectServerHost(pulumi.ComponentResource):
         migrated = on.script(
             "migration",
             "migrate-prefect-database",
-            {"python": runtime.python, "environment_files": " ".join(paths)},
+            {"python": runtime.python, "environment_files": " ".join(paths), "port": str(database.port)},
             after=[runtime.installed, *files, args.postgres.ready],
         )
         service = on.service(

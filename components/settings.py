@@ -170,11 +170,10 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     _check_secrets(problems, values, secret_keys)
     tables = {name: Table(problems, name, _decoded(problems, name, values.get(name))) for name in SECTIONS}
     hosts = _hosts(tables["hosts"], stack, user_id)
-    names = [host.name for host in hosts]
     work_pools = _work_pools(tables["workPools"])
-    workers = _workers(tables["workers"], names, [pool.name for pool in work_pools])
-    postgres = _postgres(tables["postgres"], names)
-    server = _server(tables["server"], names)
+    workers = _workers(tables["workers"], hosts, work_pools)
+    postgres = _postgres(tables["postgres"], hosts)
+    server = _server(tables["server"], hosts)
     _check_connections(problems, postgres, server)
     _check_platforms(problems, hosts, {postgres.host, *server.hosts, *(worker.host for worker in workers)})
     purge = values.get("purgeOnDestroy", "false")
@@ -317,20 +316,30 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
     return host
 
 
-def _postgres(table: Table, hosts: list[str]) -> PostgresSettings:
+def _only(names: list[str]) -> str | None:
+    """Return what need not be said: the one thing there is to choose."""
+    return names[0] if len(names) == 1 else None
+
+
+def _postgres(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
+    names = [host.name for host in hosts]
+    host = table.choice("host", names, _only(names))
+    local = any(candidate.name == host and candidate.platform == "local" for candidate in hosts)
     postgres = PostgresSettings(
-        host=table.choice("host", hosts),
-        port=table.port("port", 5432),
+        host=host,
+        # this machine may well have a PostgreSQL of its own
+        port=table.port("port", 54320 if local else 5432),
         max_connections=table.integer("maxConnections", 100, minimum=20, maximum=10000),
     )
     table.finish()
     return postgres
 
 
-def _server(table: Table, hosts: list[str]) -> ServerSettings:
+def _server(table: Table, hosts: tuple[HostSettings, ...]) -> ServerSettings:
+    names = [host.name for host in hosts]
     versions = supported_versions()
     server = ServerSettings(
-        hosts=table.choices("hosts", hosts),
+        hosts=table.choices("hosts", names, _only(names)),
         version=table.choice("version", versions, versions[0]),
         port=table.port("port", 4200),
         log_level=table.choice("logLevel", LOG_LEVELS, "INFO"),
@@ -356,13 +365,16 @@ def _work_pools(table: Table) -> tuple[WorkPoolSettings, ...]:
     return tuple(pools)
 
 
-def _workers(table: Table, hosts: list[str], pools: list[str]) -> tuple[WorkerSettings, ...]:
+def _workers(
+    table: Table, hosts: tuple[HostSettings, ...], pools: tuple[WorkPoolSettings, ...]
+) -> tuple[WorkerSettings, ...]:
+    host_names, pool_names = [host.name for host in hosts], [pool.name for pool in pools]
     workers = []
     for name, entry in table.tables():
         worker = WorkerSettings(
             name=name,
-            host=entry.choice("host", hosts),
-            work_pool=entry.choice("workPool", pools),
+            host=entry.choice("host", host_names, _only(host_names)),
+            work_pool=entry.choice("workPool", pool_names, _only(pool_names)),
             health_port=entry.port("healthPort", 4210),
         )
         entry.finish()

@@ -141,12 +141,12 @@ class Table:
             return None
         return self.integer(name, minimum, minimum=minimum, maximum=maximum)
 
-    def choices(self, name: str, choices: Iterable[str]) -> tuple[str, ...]:
-        """Return a non-empty list, each element one of `choices`."""
+    def choices(self, name: str, choices: Iterable[str], default: str | None = None) -> tuple[str, ...]:
+        """Return a non-empty list, each element one of `choices`; without `default` it is required."""
         choices = list(choices)
         allowed = f"a list with one or more of {', '.join(choices)}"
         example = f"'[\"{choices[0] if choices else 'NAME'}\"]'"
-        value = self._take(name, None, allowed, example)
+        value = self._take(name, default and [default], allowed, example)
         if value is None:
             return ()
         if not isinstance(value, list) or not value or any(element not in choices for element in value):

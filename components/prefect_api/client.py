@@ -63,6 +63,9 @@ class PrefectClient:
             base_url=self.api_url,
             auth=_basic_auth(auth_string),
             timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
+            # A kept connection may be closed by the server while a POST is on its way, and nobody would know
+            # whether it happened.
+            limits=httpx.Limits(max_keepalive_connections=0),
             mounts=_past_proxies(httpx.URL(self.api_url).host),
         )
 

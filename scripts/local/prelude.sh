@@ -60,24 +60,40 @@ supervisor_runs() { supervisorctl pid >/dev/null 2>&1; }
 
 supervisor_stopped() { ! supervisor_runs; }
 
-# Ends services that outlived a killed supervisor; they would hold the ports.
+# Ends what outlived a killed or lost supervisor and would hold the ports; a supervisor first, as it would start them again.
 end_orphans() {
-  local pattern
+  local place=${root//./\\.}
   command -v pgrep >/dev/null || return 0
-  pattern="^${root//./\\.}/runtime/[^ ]+ (-m prefect|-D )"
-  no_orphans "$pattern" && return
-  pkill -INT -f "$pattern" || true
-  wait_until 20 no_orphans "$pattern" || pkill -KILL -f "$pattern" || true
+  end_processes TERM "^$place/runtime/supervisor/bin/[^ ]+ $place/runtime/supervisor/bin/supervisord "
+  end_processes INT "^$place/runtime/[^ ]+ (-m prefect|-D )"
 }
 
-no_orphans() { ! pgrep -f "$1" >/dev/null; }
+# end_processes SIGNAL PATTERN
+end_processes() {
+  none_left "$2" && return
+  pkill "-$1" -f "$2" || true
+  wait_until 60 none_left "$2" || pkill -KILL -f "$2" || true
+}
+
+none_left() { ! pgrep -f "$1" >/dev/null; }
 
 start_supervisor() {
   supervisor_runs && return
-  end_orphans
-  (cd / && clean_environment_as_service_user "$root/runtime/supervisor/bin/supervisord" -c "$root/configuration/supervisord.conf") \
-    </dev/null >/dev/null 2>&1 || true
+  wait_until 90 take_turn || fail "another start of supervisor did not end. Look for it with: pgrep -fl $root"
+  if ! supervisor_runs; then
+    end_orphans
+    (cd / && clean_environment_as_service_user "$root/runtime/supervisor/bin/supervisord" -c "$root/configuration/supervisord.conf") \
+      </dev/null >/dev/null 2>&1 || true
+  fi
   wait_until 20 supervisor_runs || fail "supervisor did not start. Its log: $root/log/supervisord.log"
+  rm -f "$root/run/starting"
+}
+
+# One process at a time starts supervisor; the turn of a dead one is over.
+take_turn() {
+  ln -s "$$" "$root/run/starting" 2>/dev/null && return
+  kill -0 "$(readlink "$root/run/starting")" 2>/dev/null || rm -f "$root/run/starting"
+  return 1
 }
 
 clean_environment_as_service_user() {

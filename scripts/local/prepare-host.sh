@@ -31,7 +31,7 @@ describe() {
 
 delete() {
   [ -d "$root" ] || { unchanged "$root is not there" && return; }
-  if [ -x "$root/runtime/supervisor/bin/supervisorctl" ]; then stop_supervisor; fi
+  stop_supervisor
   rm -rf "$root"/{configuration,runtime,log,run,tmp}
   if [ "$purge" = true ]; then
     rm -rf "$root"
