@@ -20,7 +20,7 @@ EVERYWHERE = {
 
 
 def server_variables(
-    *, home: str, address: str, port: int, log_level: str, database: Mapping[str, str]
+    *, home: str, ui_directory: str, address: str, port: int, log_level: str, database: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the server's settings that are no secret; `database` has host, port, name and user."""
     return {
@@ -32,6 +32,8 @@ def server_variables(
         "PREFECT_SERVER_API_PORT": str(port),
         # what the browser is told; the default follows PREFECT_API_URL, which is not for browsers
         "PREFECT_SERVER_UI_API_URL": f"http://{address}:{port}/api",
+        # the UI's pages are written anew at each start; their default place, the installation, is not writable
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": ui_directory,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_DATABASE_DRIVER": "postgresql+asyncpg",
         **{f"PREFECT_SERVER_DATABASE_{name.upper()}": value for name, value in database.items()},

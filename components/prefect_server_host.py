@@ -49,6 +49,7 @@ class PrefectServerHost(pulumi.ComponentResource):
 
         variables = server_variables(
             home=home,
+            ui_directory=on.path("run", "ui"),
             address=address,
             port=args.port,
             log_level=args.log_level,

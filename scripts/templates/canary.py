@@ -9,5 +9,5 @@ from prefect import flow, get_run_logger
 def canary() -> str:
     """Say where it ran."""
     where = f"Python {platform.python_version()} on {platform.system()}"
-    get_run_logger().info("The canary sings: %s", where)
+    get_run_logger().info("The canary ran: %s", where)
     return where
