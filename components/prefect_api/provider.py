@@ -60,6 +60,19 @@ class PrefectProvider(dynamic.ResourceProvider):
         """Give the properties that the server knows of the object, None if there is no such object."""
         raise NotImplementedError
 
+    def require_adoption(self, what: str, client: PrefectClient, props: Properties) -> None:
+        """Let nothing be taken over unasked, save what is just as wished: an interrupted create may have made it.
+
+        Raises:
+            ValueError: there is such an object, it differs, and `adopt` is not set.
+        """
+        found = self.find(client, props) or {}
+        if not props.get("adopt") and changed(self.settings & found.keys(), found, props):
+            raise ValueError(
+                f"There is a {what} already that this stack did not make. Set adopt=True to take it over and to"
+                " change it to what is written here, or delete it in Prefect, or choose another name."
+            )
+
     def connect(self, props: Properties) -> PrefectClient:
         """Open a connection to the server of a resource."""
         return PrefectClient(props["api_url"], self._auth_string)

@@ -35,7 +35,7 @@ class WorkPoolProvider(PrefectProvider):
     rules = MappingProxyType({"name": work_pools.name_problem})
 
     def create(self, props: Properties) -> dynamic.CreateResult:
-        """Create the pool, or take over the one that is there if told to."""
+        """Create the pool, or take over the one that is there if told to, or if it is just the one wished for."""
         name, pool_type = props["name"], props["type"]
         with self.connect(props) as client:
             existing = work_pools.find(client, name)
@@ -43,7 +43,7 @@ class WorkPoolProvider(PrefectProvider):
                 template = _template(props) or work_pools.default_base_job_template(client, pool_type)
                 work_pools.create(client, name, pool_type, base_job_template=template, **_pool_settings(props))
             else:
-                _require_adoption(f"work pool {name!r}", props)
+                self.require_adoption(f"work pool {name!r}", client, props)
                 _require_type(existing, pool_type)
                 work_pools.update(client, name, base_job_template=_template(props), **_pool_settings(props))
         return dynamic.CreateResult(name, dict(props))
@@ -87,14 +87,14 @@ class SecretBlockProvider(PrefectProvider):
     rules = MappingProxyType({"name": blocks.name_problem})
 
     def create(self, props: Properties) -> dynamic.CreateResult:
-        """Create the block, or take over the one that is there if told to."""
+        """Create the block, or take over the one that is there if told to, or if it is just the one wished for."""
         name, value = props["name"], props["value"]
         with self.connect(props) as client:
             existing = blocks.find_secret(client, name)
             if existing is None:
                 document_id = blocks.create_secret(client, name, value)
             else:
-                _require_adoption(f"secret block {name!r}", props)
+                self.require_adoption(f"secret block {name!r}", client, props)
                 document_id = existing["id"]
                 blocks.update_secret(client, document_id, value)
         return dynamic.CreateResult(f"secret/{name}", {**props, "block_document_id": document_id})
@@ -324,14 +324,6 @@ def _template(props: Properties) -> dict[str, Any] | None:
 
 def _canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def _require_adoption(what: str, props: Properties) -> None:
-    if not props.get("adopt"):
-        raise ValueError(
-            f"There is a {what} already that this stack did not make. Set adopt=True to take it over and to"
-            " change it to what is written here, or delete it in Prefect, or choose another name."
-        )
 
 
 def _require_type(pool: Properties, pool_type: str) -> None:

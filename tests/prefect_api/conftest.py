@@ -1,0 +1,29 @@
+"""A real Prefect server for the whole session, and a fake one whose answers a test scripts."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from components.prefect_api.client import PrefectClient
+from tests.prefect_api.fake_server import FakeServer
+from tests.prefect_runtime import PrefectServer, prefect_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """Prefect as it is locked for the product, with authentication and CSRF protection on."""
+    settings = {"PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
+    with prefect_server(tmp_path_factory.mktemp("prefect"), settings=settings) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: PrefectServer) -> Iterator[PrefectClient]:
+    with PrefectClient(server.api_url, server.auth_string) as connected:
+        yield connected
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeServer]:
+    with FakeServer() as running:
+        yield running

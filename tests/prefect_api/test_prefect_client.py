@@ -1,0 +1,354 @@
+"""The transport: what it repeats, what it reports, and what it never says."""
+
+import datetime
+import ipaddress
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from components.prefect_api.client import PrefectClient
+from components.prefect_api.errors import PrefectApiError
+from tests.prefect_api.fake_server import Answer, FakeServer, Request
+from tests.prefect_runtime import free_port
+
+PASSWORD = "top-secret-password"
+AUTH = f"admin:{PASSWORD}"
+FAILED_TRANSACTION = Answer(503, {"exception_message": "Service Unavailable"})
+
+
+@pytest.fixture
+def api(fake: FakeServer) -> Iterator[PrefectClient]:
+    with PrefectClient(fake.api_url, AUTH, read_timeout=5, patience=5) as client:
+        yield client
+
+
+def failure(client: PrefectClient, method: str = "GET", path: str = "/work_pools/etl") -> PrefectApiError:
+    with pytest.raises(PrefectApiError) as caught:
+        client.request(method, path, {"name": "etl"} if method != "GET" else None)
+    return caught.value
+
+
+def test_answers_are_decoded_and_no_content_is_none(fake: FakeServer, api: PrefectClient) -> None:
+    fake.answers = [Answer(200, {"name": "etl"}), Answer(204, "")]
+
+    assert api.request("GET", "/work_pools/etl") == {"name": "etl"}
+    assert api.request("DELETE", "/work_pools/etl") is None
+    assert [request.target for request in fake.requests] == ["/api/work_pools/etl"] * 2
+
+
+class TestRepeats:
+    def test_a_server_that_comes_up_late_is_waited_for_even_by_a_post(self) -> None:
+        port = free_port()
+        late: list[FakeServer] = []
+
+        def come_up() -> None:
+            late.append(FakeServer(port).__enter__())
+
+        timer = threading.Timer(0.5, come_up)
+        timer.start()
+        try:
+            with PrefectClient(f"http://127.0.0.1:{port}/api", AUTH) as client:
+                client.request("POST", "/flows/", {"name": "canary"})
+        finally:
+            timer.join()
+            late[0].__exit__(None, None, None)
+        assert [request.body for request in late[0].requests] == [{"name": "canary"}]
+
+    def test_a_server_that_stays_away_is_an_error_with_its_url(self) -> None:
+        url = f"http://127.0.0.1:{free_port()}/api"
+        started = time.monotonic()
+        with PrefectClient(url, AUTH, patience=1) as client:
+            error = failure(client)
+
+        assert 0.5 < time.monotonic() - started < 3, "the wait is bounded by the patience"
+        assert error.status is None
+        assert url in str(error)
+        assert "refused" in str(error)
+        assert "Check that the Prefect server runs" in error.remedy
+
+    @pytest.mark.parametrize(
+        "passing", [Answer(502, "<html>"), Answer(503, "<html>"), Answer(504, "<html>"), Answer(0)]
+    )
+    def test_a_passing_fault_is_overcome_when_repeating_is_harmless(
+        self, fake: FakeServer, api: PrefectClient, passing: Answer
+    ) -> None:
+        fake.answers = [passing, passing, Answer(200, {"name": "etl"})]
+
+        assert api.request("GET", "/work_pools/etl") == {"name": "etl"}
+
+    @pytest.mark.parametrize("passing", [Answer(503, "<html>"), Answer(504, "<html>"), Answer(0)])
+    def test_a_post_that_may_have_happened_is_never_sent_again(
+        self, fake: FakeServer, api: PrefectClient, passing: Answer
+    ) -> None:
+        fake.answers = [passing, Answer(201)]
+
+        failure(api, "POST", "/work_pools/")
+
+        assert len(fake.requests) == 1
+
+    @pytest.mark.parametrize("refusal", [Answer(429), FAILED_TRANSACTION])
+    def test_a_post_that_the_server_has_not_carried_out_is_sent_again(
+        self, fake: FakeServer, api: PrefectClient, refusal: Answer
+    ) -> None:
+        fake.answers = [refusal, Answer(201, {"id": "1"})]
+
+        assert api.request("POST", "/work_pools/", {"name": "etl"}) == {"id": "1"}
+
+    def test_a_post_said_to_be_repeatable_is_repeated(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [Answer(0), Answer(200, [])]
+
+        assert api.request("POST", "/logs/filter", {}, repeatable=True) == []
+
+    def test_the_server_says_how_long_to_wait(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [Answer(429, headers={"Retry-After": "1"}), Answer(200)]
+        started = time.monotonic()
+
+        api.request("GET", "/work_pools/etl")
+
+        assert time.monotonic() - started >= 1
+
+    def test_a_wait_beyond_the_patience_is_not_begun(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [Answer(429, headers={"Retry-After": "3600"})]
+
+        error = failure(api)
+
+        assert (error.status, len(fake.requests)) == (429, 1)
+        assert "limits the rate" in error.remedy
+
+    def test_a_slow_answer_is_given_up(self, fake: FakeServer) -> None:
+        fake.answers = [Answer(delay=1)]
+        with PrefectClient(fake.api_url, AUTH, read_timeout=0.2) as client:
+            error = failure(client)
+
+        assert error.status is None
+        assert "timed out" in error.detail
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("answer", "detail", "remedy"),
+        [
+            (Answer(401, {"exception_message": "Unauthorized"}), "Unauthorized", "authString"),
+            (Answer(403, {"detail": "reserved for internal use"}), "reserved", "forbids"),
+            (Answer(404, {"detail": "Work pool 'etl' not found."}), "not found", "pulumi refresh"),
+            (Answer(409, {"detail": "A work pool with this name already exists."}), "exists", "another name"),
+            (Answer(500, {"exception_message": "Internal Server Error"}), "Internal", "log of the Prefect server"),
+            (Answer(200, "<html>Log in</html>"), "text/html, not JSON", "ends in /api"),
+            (Answer(404, "<html>nginx</html>"), "text/html, not JSON", "ends in /api"),
+            (Answer(307, "", {"Location": "https://other/api"}), "https://other/api", "Set the API URL"),
+        ],
+    )
+    def test_it_says_what_was_asked_what_came_and_what_to_do(
+        self, fake: FakeServer, api: PrefectClient, answer: Answer, detail: str, remedy: str
+    ) -> None:
+        fake.answers = [answer]
+
+        error = failure(api)
+
+        assert (error.method, error.path, error.status) == ("GET", "/work_pools/etl", answer.status)
+        assert detail in error.detail
+        assert remedy in error.remedy
+        assert str(error).startswith(f"GET /work_pools/etl: {answer.status}: {error.detail.rstrip('.')}. ")
+
+    def test_a_refused_value_is_named_but_never_repeated(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [
+            Answer(
+                422,
+                {
+                    "exception_message": "Invalid request received.",
+                    "exception_detail": [
+                        {"loc": ["body", "data", "value"], "msg": "Input should be a string", "input": PASSWORD}
+                    ],
+                    "request_body": {"data": {"value": PASSWORD}},
+                },
+            )
+        ]
+
+        error = failure(api, "POST", "/block_documents/")
+
+        assert error.detail == "data.value: Input should be a string"
+        assert PASSWORD not in repr(error) + str(error)
+
+    def test_no_secret_is_in_an_error_or_a_representation(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [Answer(401, {"exception_message": "Unauthorized"})]
+
+        error = failure(api)
+
+        assert PASSWORD not in repr(error) + str(error) + repr(api) + repr(vars(error))
+
+    @pytest.mark.parametrize("url", ["prefect.example.com/api", "ftp://prefect.example.com", "http://", ""])
+    def test_an_address_that_is_none_is_refused(self, url: str) -> None:
+        with pytest.raises(ValueError, match=r"must look like https://"):
+            PrefectClient(url)
+
+    def test_credentials_in_the_address_are_refused_and_not_shown(self) -> None:
+        with pytest.raises(ValueError, match="as auth_string") as caught:
+            PrefectClient(f"https://{AUTH}@prefect.example.com/api")
+        assert PASSWORD not in str(caught.value)
+
+    def test_an_auth_string_without_a_user_is_refused_and_not_shown(self) -> None:
+        with pytest.raises(ValueError, match="user:password") as caught:
+            PrefectClient("https://prefect.example.com/api", PASSWORD)
+        assert PASSWORD not in str(caught.value)
+
+
+class TestAbsence:
+    NO_POOL = Answer(404, {"detail": 'Work pool "etl" not found.'})
+
+    def test_an_object_that_is_not_there_is_found_as_none_and_counts_as_removed(
+        self, fake: FakeServer, api: PrefectClient
+    ) -> None:
+        fake.answers = [self.NO_POOL]
+
+        assert api.find("/work_pools/etl") is None
+        api.remove("/work_pools/etl")
+
+    @pytest.mark.parametrize("answer", [Answer(404, {"detail": "Not Found"}), Answer(404, "<html>nginx</html>")])
+    def test_a_404_that_is_no_word_on_the_object_is_an_error(
+        self, fake: FakeServer, api: PrefectClient, answer: Answer
+    ) -> None:
+        fake.answers = [answer]
+
+        with pytest.raises(PrefectApiError):
+            api.find("/work_pools/etl")
+        with pytest.raises(PrefectApiError):
+            api.remove("/work_pools/etl")
+
+
+class CsrfServer:
+    """Answers like a server with CSRF protection; `expire` makes the token handed out last worthless."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+        self.changes = 0
+        self._lock = threading.Lock()
+
+    def expire(self) -> None:
+        self.tokens.clear()
+
+    def __call__(self, request: Request) -> Answer:
+        with self._lock:
+            return self._answer(request)
+
+    def _answer(self, request: Request) -> Answer:
+        if request.target.startswith("/api/csrf-token?client="):
+            client = request.target.partition("=")[2]
+            self.tokens[client] = f"token-{len(self.tokens)}-{time.monotonic_ns()}"
+            return Answer(200, {"token": self.tokens[client]})
+        token = request.headers.get("Prefect-Csrf-Token")
+        if token is None:
+            return Answer(403, {"detail": "Missing CSRF token."})
+        if self.tokens.get(request.headers["Prefect-Csrf-Client"]) != token:
+            return Answer(403, {"detail": "Invalid CSRF token or client identifier."})
+        self.changes += 1
+        return Answer(201)
+
+
+class TestCsrfProtection:
+    def test_a_token_is_fetched_when_it_is_asked_for_and_kept(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [CsrfServer()]
+
+        api.request("POST", "/work_pools/", {})
+        api.request("POST", "/work_pools/", {})
+
+        asked = [request.method for request in fake.requests]
+        assert asked == ["POST", "GET", "POST", "POST"], "refused, token, repeated; then at once"
+
+    def test_an_expired_token_is_renewed(self, fake: FakeServer, api: PrefectClient) -> None:
+        protection = CsrfServer()
+        fake.answers = [protection]
+        api.request("POST", "/work_pools/", {})
+        protection.expire()
+
+        api.request("POST", "/work_pools/", {})
+
+        assert protection.changes == 2
+
+    def test_threads_share_one_token(self, fake: FakeServer, api: PrefectClient) -> None:
+        protection = CsrfServer()
+        fake.answers = [protection]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _: api.request("POST", "/work_pools/", {}), range(32)))
+
+        assert protection.changes == 32
+        assert len(protection.tokens) == 1
+
+    def test_a_server_that_never_accepts_a_token_is_an_error(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [
+            Answer(403, {"detail": "Missing CSRF token."}),
+            Answer(200, {"token": "t"}),
+            Answer(403, {"detail": "Invalid CSRF token or client identifier."}),
+        ]
+
+        assert failure(api, "POST", "/work_pools/").status == 403
+        assert len(fake.requests) == 3
+
+
+class TestNetwork:
+    def test_the_credentials_are_sent(self, fake: FakeServer, api: PrefectClient) -> None:
+        api.request("GET", "/work_pools/etl")
+
+        assert fake.requests[0].headers["Authorization"] == "Basic YWRtaW46dG9wLXNlY3JldC1wYXNzd29yZA=="
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_loopback_goes_past_the_proxy_of_the_environment(
+        self, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, host: str
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with PrefectClient(f"http://{host}:{fake.port}/api", AUTH) as client:
+            client.request("GET", "/work_pools/etl")
+
+        assert fake.requests[0].target == "/api/work_pools/etl"
+
+    def test_everything_else_goes_through_it(self, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{fake.port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with PrefectClient("http://prefect.example.com/api", AUTH) as client:
+            client.request("GET", "/work_pools/etl")
+
+        assert fake.requests[0].target == "http://prefect.example.com/api/work_pools/etl"
+
+    def test_an_untrusted_certificate_is_reported_at_once_and_can_be_trusted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        certificate, key = self_signed_certificate(tmp_path)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        with FakeServer(tls=tls) as server:
+            started = time.monotonic()
+            with PrefectClient(server.api_url, AUTH) as client:
+                error = failure(client)
+            assert time.monotonic() - started < 5, "waiting does not mend a certificate"
+            assert "SSL_CERT_FILE" in error.remedy
+
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            with PrefectClient(server.api_url, AUTH) as client:
+                assert client.request("GET", "/work_pools/etl") == {}
+
+
+def self_signed_certificate(directory: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = directory / "certificate.pem", directory / "key.pem"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file

@@ -1,0 +1,154 @@
+"""What the client asks of a real Prefect server, which refuses any body that is not as its API wants it."""
+
+import httpx
+import pytest
+
+from components.prefect_api import blocks, deployments, work_pools
+from components.prefect_api.client import PrefectClient
+from components.prefect_api.errors import PrefectApiError
+from tests.prefect_runtime import PrefectServer
+
+
+def test_the_server_of_these_tests_demands_credentials_and_csrf_tokens(server: PrefectServer) -> None:
+    user, _, password = server.auth_string.partition(":")
+    path = f"{server.api_url}/work_pools/"
+
+    assert httpx.get(path, trust_env=False).status_code == 401
+    refused = httpx.post(path, json={}, auth=(user, password), trust_env=False)
+    assert refused.json() == {"detail": "Missing CSRF token."}
+
+
+def test_a_wrong_password_is_reported_with_what_to_set(server: PrefectServer) -> None:
+    with (
+        PrefectClient(server.api_url, "tests:wrong") as client,
+        pytest.raises(PrefectApiError, match="set authString of the stack"),
+    ):
+        work_pools.find(client, "etl")
+
+
+def test_an_address_without_api_is_reported_as_such(server: PrefectServer) -> None:
+    ui_url = server.api_url.removesuffix("/api")
+    with (
+        PrefectClient(ui_url, server.auth_string) as client,
+        pytest.raises(PrefectApiError, match="ends in /api"),
+    ):
+        client.request("GET", "/admin/version")
+
+
+class TestWorkPools:
+    def test_a_pool_is_created_changed_and_deleted(self, client: PrefectClient) -> None:
+        template = work_pools.default_base_job_template(client, "process")
+        work_pools.create(
+            client, "etl", "process", base_job_template=template, description="Nightly", concurrency_limit=4
+        )
+        assert_pool(client, "etl", description="Nightly", concurrency_limit=4, is_paused=False)
+
+        work_pools.update(client, "etl", paused=True)
+        assert_pool(client, "etl", description=None, concurrency_limit=None, is_paused=True)
+        assert_pool(client, "etl", base_job_template=template)
+
+        work_pools.delete(client, "etl")
+        work_pools.delete(client, "etl")
+        assert work_pools.find(client, "etl") is None
+
+    def test_a_name_may_need_quoting(self, client: PrefectClient) -> None:
+        name = "Tägliche Läufe #1?"
+        work_pools.create(client, name, "process", base_job_template={})
+        assert_pool(client, name, name=name)
+        work_pools.delete(client, name)
+
+    def test_a_taken_name_is_a_conflict(self, client: PrefectClient) -> None:
+        work_pools.create(client, "taken", "process", base_job_template={})
+        with pytest.raises(PrefectApiError, match="already exists") as caught:
+            work_pools.create(client, "taken", "process", base_job_template={})
+        assert caught.value.status == 409
+
+    def test_an_unknown_type_is_an_error_that_lists_the_known_ones(self, client: PrefectClient) -> None:
+        with pytest.raises(ValueError, match=r"no work pool type 'proces', only .*kubernetes, process"):
+            work_pools.default_base_job_template(client, "proces")
+
+    def test_a_fresh_pool_has_no_workers(self, client: PrefectClient) -> None:
+        work_pools.create(client, "idle", "process", base_job_template={})
+        assert work_pools.count_online_workers(client, "idle") == 0
+
+    @pytest.mark.parametrize("name", ["Prefect-pool", "a/b", "50%", "a&b", "<a>", " "])
+    def test_names_that_the_server_refuses_are_known_beforehand(self, client: PrefectClient, name: str) -> None:
+        assert work_pools.name_problem(name)
+        with pytest.raises(PrefectApiError):
+            work_pools.create(client, name, "process", base_job_template={})
+
+
+class TestSecretBlocks:
+    def test_a_secret_is_created_changed_and_deleted(self, client: PrefectClient) -> None:
+        document_id = blocks.create_secret(client, "snowflake-password", "first")
+        assert secret_value(client, "snowflake-password") == "first"
+
+        blocks.update_secret(client, document_id, "second")
+        assert secret_value(client, "snowflake-password") == "second"
+
+        blocks.delete_secret(client, document_id)
+        blocks.delete_secret(client, document_id)
+        assert blocks.find_secret(client, "snowflake-password") is None
+
+    def test_its_value_is_only_sent_when_asked_for(self, client: PrefectClient) -> None:
+        blocks.create_secret(client, "masked", "hidden")
+        document = blocks.find_secret(client, "masked")
+
+        assert document is not None
+        assert document["data"] == {"value": "********"}
+
+    def test_an_error_over_a_secret_does_not_show_it(self, client: PrefectClient) -> None:
+        with pytest.raises(PrefectApiError, match="name: Value error, Block document name must") as caught:
+            blocks.create_secret(client, "Not Allowed", "dont-show-me")
+        assert "dont-show-me" not in str(caught.value) + repr(caught.value)
+
+    @pytest.mark.parametrize("name", ["Upper", "under_score", "with space"])
+    def test_names_that_the_server_refuses_are_known_beforehand(self, client: PrefectClient, name: str) -> None:
+        assert blocks.name_problem(name)
+        with pytest.raises(PrefectApiError):
+            blocks.create_secret(client, name, "x")
+
+
+class TestDeployments:
+    def test_ensuring_a_deployment_twice_changes_the_one(self, client: PrefectClient) -> None:
+        work_pools.create(client, "deploying", "process", base_job_template={})
+
+        first, second = (
+            deployments.ensure(
+                client, "sales", "nightly", work_pool="deploying", path=path, entrypoint="sales.py:sales"
+            )
+            for path in ("/old", "/new")
+        )
+
+        assert first == second
+        deployment = deployments.find(client, "sales", "nightly")
+        assert deployment is not None
+        assert (deployment["path"], deployment["work_pool_name"]) == ("/new", "deploying")
+        deployments.delete(client, first)
+        deployments.delete(client, first)
+        assert deployments.find(client, "sales", "nightly") is None
+
+    def test_a_run_that_no_worker_took_is_cancelled_at_once(self, client: PrefectClient) -> None:
+        work_pools.create(client, "unattended", "process", base_job_template={})
+        deployment_id = deployments.ensure(
+            client, "waiting", "w", work_pool="unattended", path="/flows", entrypoint="f.py:f"
+        )
+        run = deployments.create_flow_run(client, deployment_id)
+        assert run["state"]["type"] == "SCHEDULED"
+
+        deployments.cancel_flow_run(client, run["id"])
+
+        assert deployments.read_flow_run(client, run["id"])["state"]["type"] == "CANCELLED"
+        assert deployments.last_logs(client, run["id"], 10) == []
+
+
+def assert_pool(client: PrefectClient, pool: str, **expected: object) -> None:
+    found = work_pools.find(client, pool)
+    assert found is not None, f"there is no work pool {pool!r}"
+    assert {key: found[key] for key in expected} == expected
+
+
+def secret_value(client: PrefectClient, name: str) -> str:
+    document = blocks.find_secret(client, name, with_value=True)
+    assert document is not None, f"there is no secret block {name!r}"
+    return str(document["data"]["value"])

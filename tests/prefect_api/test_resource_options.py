@@ -1,0 +1,125 @@
+"""What the resources' constructors ask of the engine."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks, rpc, settings
+
+from components.prefect_api.resources import CanaryRun, SecretBlock, WorkPool
+
+API = "http://127.0.0.1:4200/api"
+
+
+Registered = Callable[[Callable[[], pulumi.Resource]], Any]
+"""Runs a program of one resource and returns the request that registers it."""
+
+
+class Mocks(mocks.Mocks):
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        return args.name, dict(args.inputs)
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"these resources call no function, but {args.token} was")
+
+
+class Recorder(mocks.MockMonitor):
+    """Keeps the request by which each resource was registered; the stack's own is left out."""
+
+    def __init__(self) -> None:
+        super().__init__(Mocks())
+        self.requests: list[Any] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name in Pulumi's protocol
+        if request.custom:
+            self.requests.append(request)
+        # Called in a thread, where Pulumi's mock would make a loop and leave it open.
+        with event_loop():
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def event_loop() -> Iterator[None]:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+@pytest.fixture
+def registered() -> Iterator[Registered]:
+    recorder = Recorder()
+
+    def run(program: Callable[[], pulumi.Resource]) -> Any:
+        pulumi.runtime.test(lambda: program().urn)()  # type: ignore[no-untyped-call]
+        (request,) = recorder.requests
+        return request
+
+    with event_loop():
+        settings.reset_options()
+        mocks.set_mocks(recorder.mocks, monitor=recorder, project="prefect-selfhost", stack="test")
+        yield run
+        settings.reset_options()
+
+
+@pytest.mark.parametrize(
+    ("program", "token"),
+    [
+        (lambda: WorkPool("r", api_url=API, name="etl", type="process"), "WorkPool"),
+        (lambda: SecretBlock("r", api_url=API, name="token", value="s3cret"), "SecretBlock"),
+        (
+            lambda: CanaryRun("r", api_url=API, work_pool="etl", path="/flows", entrypoint="canary.py:canary"),
+            "CanaryRun",
+        ),
+    ],
+)
+def test_a_replacement_is_made_after_the_old_one_is_gone(
+    registered: Registered, program: Callable[[], pulumi.Resource], token: str
+) -> None:
+    request = registered(program)
+
+    assert request.type == f"pulumi-python:dynamic/prefect:{token}"
+    assert request.deleteBeforeReplace, "names are unique in Prefect"
+    assert isinstance(inputs(request)["__provider"], str), "the provider stands in the state in clear"
+
+
+def test_the_value_of_a_secret_block_is_secret_though_the_program_did_not_say_so(registered: Registered) -> None:
+    request = registered(lambda: SecretBlock("r", api_url=API, name="token", value="s3cret"))
+
+    assert list(request.additionalSecretOutputs) == ["value"]
+    assert rpc.is_rpc_secret(inputs(request)["value"])
+    assert not rpc.is_rpc_secret(inputs(request)["name"])
+
+
+def test_secret_triggers_stay_secret(registered: Registered) -> None:
+    triggers: list[pulumi.Input[str]] = ["1", pulumi.Output.secret("2")]
+    request = registered(
+        lambda: CanaryRun("r", api_url=API, work_pool="etl", path="/flows", entrypoint="c.py:c", triggers=triggers)
+    )
+
+    assert rpc.is_rpc_secret(inputs(request)["triggers"])
+
+
+def test_a_job_template_travels_as_json_so_that_its_nulls_survive(registered: Registered) -> None:
+    template = {"variables": {"properties": {"image": {"default": None}}}, "job_configuration": {}}
+    request = registered(lambda: WorkPool("r", api_url=API, name="etl", type="docker", base_job_template=template))
+
+    assert json.loads(inputs(request)["base_job_template"]) == template
+
+
+def test_what_is_not_given_is_not_sent(registered: Registered) -> None:
+    request = registered(lambda: WorkPool("r", api_url=API, name="etl", type="process"))
+
+    assert set(inputs(request)) == {"api_url", "name", "type", "paused", "adopt", "__provider"}
+
+
+def inputs(request: Any) -> dict[str, Any]:
+    values: dict[str, Any] = rpc.deserialize_properties(request.object)
+    return values
