@@ -46,7 +46,7 @@ class Local:
 
     def payload(self, name: str, settings: Mapping[str, str]) -> str:
         """Return settings, the host's directory (`root`), this checkout's `scripts`, and the script's text."""
-        return bash.script_payload(name, self.name, {"root": self.directory, "scripts": str(SCRIPTS), **settings})
+        return bash.script_payload(name, self.name, {**settings, "root": self.directory, "scripts": str(SCRIPTS)})
 
     def service_definition(self, service: Service) -> HostFile:
         """Return a supervisor program, http://supervisord.org/configuration.html#program-x-section-settings."""
