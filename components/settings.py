@@ -4,29 +4,41 @@
 The keys, their types and the defaults of a stack that sets nothing stand in Pulumi.yaml.
 """
 
-import base64
-import binascii
+import itertools
 import json
 import os
-import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from components.platforms import default_directory
+from components.platforms import SCRIPTS
+from components.prefect_api import work_pools
+from components.settings_hosts import HostSettings, read_hosts
+from components.settings_secrets import (
+    OPTIONAL_SECRETS,
+    REQUIRED_SECRETS,
+    SECRET_BLOCK_PREFIX,
+    check_secrets,
+    secret_block_names,
+)
 from components.settings_table import Problems, SettingsError, Table
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+__all__ = [
+    "HostSettings",
+    "PostgresSettings",
+    "Secrets",
+    "ServerSettings",
+    "Settings",
+    "WorkPoolSettings",
+    "WorkerSettings",
+    "load_settings",
+    "parse_settings",
+]
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-PLATFORMS = ("local", "linux")
 SECTIONS = ("hosts", "postgres", "server", "workPools", "workers")
-SECRETS = ("databasePassword", "databaseAdminPassword", "authString", "encryptionKey")
-OPTIONAL_SECRETS = ("sshPrivateKey",)
-SECRET_BLOCK_PREFIX = "secretBlock-"  # noqa: S105 - a key's prefix, not a secret
 SWITCHES = ("purgeOnDestroy",)
 
 SERVER_CONNECTIONS = 15
@@ -34,23 +46,6 @@ SERVER_CONNECTIONS = 15
 
 RESERVED_CONNECTIONS = 10
 """Connections kept for administration, backups and the provider that makes role and database."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HostSettings:
-    """A machine: this one (`local`) or a Linux server reached by SSH (`linux`)."""
-
-    name: str
-    platform: str
-    address: str = "127.0.0.1"
-    port: int = 22
-    user: str = "root"
-    host_key: str = ""
-    """The server's public SSH key, `ssh-ed25519 AAAA...`; a server that shows another one is refused."""
-    directory: str = ""
-    """Where a local host keeps everything; see `platforms.local.default_directory`."""
-    ports: tuple[tuple[str, int], ...] = ()
-    """Every TCP port that the services of this host listen on, with the key that sets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,154 +161,58 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
         SettingsError: naming every key that is missing, unknown or wrong.
     """
     problems = Problems(stack)
-    _check_keys(problems, values)
-    _check_secrets(problems, values, secret_keys)
-    tables = {name: Table(problems, name, _decoded(problems, name, values.get(name))) for name in SECTIONS}
-    hosts = _hosts(tables["hosts"], stack, user_id)
-    work_pools = _work_pools(tables["workPools"])
-    workers = _workers(tables["workers"], hosts, work_pools)
+    _check_keys(problems, values, secret_keys)
+    check_secrets(problems, values, secret_keys)
+    tables = {name: _section(problems, name, values.get(name), secret=name in secret_keys) for name in SECTIONS}
+    hosts = read_hosts(tables["hosts"], stack, user_id)
+    pools = _work_pools(tables["workPools"])
+    workers = _workers(tables["workers"], hosts, pools)
     postgres = _postgres(tables["postgres"], hosts)
     server = _server(tables["server"], hosts)
     _check_connections(problems, postgres, server)
-    _check_platforms(problems, hosts, {postgres.host, *server.hosts, *(worker.host for worker in workers)})
+    hosts = _with_ports(problems, hosts, postgres, server, workers)
     purge = values.get("purgeOnDestroy", "false")
-    if purge not in {"true", "false"}:
+    if purge not in {"true", "false"} and "purgeOnDestroy" not in secret_keys:
         problems.add("purgeOnDestroy", f"is {purge!r}", "true or false", "false")
-    hosts_with_ports = tuple(_with_ports(problems, host, postgres, server, workers) for host in hosts)
     problems.raise_if_any()
     return Settings(
         stack=stack,
-        hosts=hosts_with_ports,
+        hosts=hosts,
         postgres=postgres,
         server=server,
-        work_pools=work_pools,
+        work_pools=pools,
         workers=workers,
-        secret_blocks=tuple(sorted(_secret_blocks(values))),
+        secret_blocks=secret_block_names(values.keys()),
         purge_on_destroy=purge == "true",
     )
 
 
 def supported_versions() -> tuple[str, ...]:
     """Return the Prefect versions that a hash-locked runtime is carried for, newest first."""
-    found = [path.stem.removeprefix("prefect-") for path in (CHECKOUT / "scripts/runtime").glob("prefect-*.txt")]
+    found = [path.stem.removeprefix("prefect-") for path in (SCRIPTS / "runtime").glob("prefect-*.txt")]
     return tuple(sorted(found, key=lambda version: [int(part) for part in version.split(".")], reverse=True))
 
 
-def _decoded(problems: Problems, key: str, text: str | None) -> Any:
-    if text is None:
-        problems.add(key, "is missing", "a table of settings", "'{}'")
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        problems.add(key, f"is {text!r}", "a table of settings", "'{}'")
-        return None
-
-
-def _secret_blocks(values: Mapping[str, str]) -> list[str]:
-    return [key.removeprefix(SECRET_BLOCK_PREFIX) for key in values if key.startswith(SECRET_BLOCK_PREFIX)]
-
-
-def _check_keys(problems: Problems, values: Mapping[str, str]) -> None:
-    known = {*SECTIONS, *SECRETS, *OPTIONAL_SECRETS, *SWITCHES, f"{SECRET_BLOCK_PREFIX}NAME"}
+def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:
+    known = {*SECTIONS, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
     for key in sorted(values):
-        if key not in known and not key.startswith(SECRET_BLOCK_PREFIX):
-            problems.add_unknown(key, "", known)
-    for name in _secret_blocks(values):
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-            allowed = "a Prefect block name: lower-case letters and digits, single hyphens between them"
-            problems.add(SECRET_BLOCK_PREFIX + name, "is no block name", allowed, secret=True)
+        if key in secret_keys and key in {*SECTIONS, *SWITCHES}:
+            secrets = ", ".join([*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME"])
+            problems.add_needless(key, "holds a secret", f"no secret; those stand under {secrets}")
+        elif key not in known and not key.startswith(SECRET_BLOCK_PREFIX):
+            problems.add_unknown(key, key, {*known, f"{SECRET_BLOCK_PREFIX}NAME"})
 
 
-def _check_secrets(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:
-    rules = {
-        "databasePassword": _password,
-        "databaseAdminPassword": _password,
-        "authString": _auth_string,
-        "encryptionKey": _fernet_key,
-        **{key: _anything for key in OPTIONAL_SECRETS if key in values},
-        **{SECRET_BLOCK_PREFIX + name: _anything for name in _secret_blocks(values)},
-    }
-    for key, (allowed, example, is_good) in ((key, rule()) for key, rule in rules.items()):
-        if key not in values:
-            problems.add(key, "is missing", allowed, example, secret=True)
-        elif key not in secret_keys:
-            problems.add(key, "stands in the stack file in clear text", "a secret", example, secret=True)
-        elif not is_good(values[key]):
-            problems.add(key, "is a secret of the wrong form", allowed, example, secret=True)
-
-
-Rule = tuple[str, str, Any]
-
-
-def _password() -> Rule:
-    return (
-        "at least 12 printable ASCII characters, no blanks and none of ' \" \\ $",
-        '"$(openssl rand -hex 20)"',
-        lambda value: re.fullmatch(r"[!#%-&(-\[\]-~]{12,}", value),
-    )
-
-
-def _auth_string() -> Rule:
-    return (
-        "user:password, the password of at least 12 printable ASCII characters, no blanks and none of ' \" \\ $",
-        '"admin:$(openssl rand -hex 20)"',
-        lambda value: re.fullmatch(r"[A-Za-z0-9._@-]+:[!#%-&(-\[\]-~]{12,}", value),
-    )
-
-
-def _fernet_key() -> Rule:
-    return (
-        "a Fernet key: 32 random bytes in URL-safe base64",
-        "\"$(openssl rand -base64 32 | tr '+/' '-_')\"",
-        _is_fernet_key,
-    )
-
-
-def _anything() -> Rule:
-    return ("any text that is not empty", "VALUE", bool)
-
-
-def _is_fernet_key(value: str) -> bool:
+def _section(problems: Problems, key: str, text: str | None, *, secret: bool) -> Table:
+    if secret:
+        return Table(problems, key, None)
+    if text is None:
+        problems.add_needless(key, "is missing", "a table of settings")
+        return Table(problems, key, None)
     try:
-        return len(base64.urlsafe_b64decode(value)) == 32
-    except binascii.Error:
-        return False
-
-
-def _hosts(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ...]:
-    return tuple(
-        _host(name, entry, default_directory(CHECKOUT, stack, name, user_id)) for name, entry in table.tables()
-    )
-
-
-def _host(name: str, table: Table, default_directory: str) -> HostSettings:
-    platform = table.choice("platform", PLATFORMS)
-    if platform == "linux":
-        host = HostSettings(
-            name=name,
-            platform=platform,
-            address=table.text("address", allowed="a host name or an IP address", example="203.0.113.10"),
-            port=table.integer("port", 22, minimum=1, maximum=65535),
-            user=table.text("user", "root", allowed="a user with sudo", example="ops", pattern=r"[a-z_][a-z0-9_-]*"),
-            host_key=table.text(
-                "hostKey",
-                allowed="the server's public SSH key, as `ssh-keyscan -t ed25519 ADDRESS` shows it",
-                example="'ssh-ed25519 AAAA...'",
-                pattern=r"(ssh-|ecdsa-)\S+ [A-Za-z0-9+/=]+",
-            ),
-        )
-    else:
-        directory = table.text(
-            "directory",
-            default_directory,
-            allowed="an absolute path",
-            example="/srv/prefect",
-            pattern=r"/\S*[^\s/]",
-        )
-        host = HostSettings(name=name, platform=platform, directory=directory)
-    table.finish()
-    return host
+        return Table.read(problems, key, json.loads(text))
+    except ValueError:
+        return Table.read(problems, key, text)
 
 
 def _only(names: list[str]) -> str | None:
@@ -345,11 +244,12 @@ def _server(table: Table, hosts: tuple[HostSettings, ...]) -> ServerSettings:
         log_level=table.choice("logLevel", LOG_LEVELS, "INFO"),
     )
     if len(server.hosts) > 1:
-        table.problems.add(
+        table.problems.add_of_wrong_type(
             "server.hosts",
             "names more than one host",
             "one host: several API servers need Redis",
-            f"'[\"{hosts[0]}\"]'",
+            server.hosts[0],
+            element="[0]",
         )
     table.finish()
     return server
@@ -357,7 +257,7 @@ def _server(table: Table, hosts: tuple[HostSettings, ...]) -> ServerSettings:
 
 def _work_pools(table: Table) -> tuple[WorkPoolSettings, ...]:
     pools = []
-    for name, entry in table.tables():
+    for name, entry in table.tables(work_pools.name_problem):
         entry.choice("type", ["process"], "process")
         limit = entry.optional_integer("concurrencyLimit", minimum=0, maximum=100_000)
         entry.finish()
@@ -393,37 +293,34 @@ def _check_connections(problems: Problems, postgres: PostgresSettings, server: S
         )
 
 
-def _check_platforms(problems: Problems, hosts: tuple[HostSettings, ...], used: Set[str]) -> None:
-    for host in hosts:
-        if host.platform != "local" and host.name in used:
-            problems.add(
-                f"hosts.{host.name}.platform",
-                f"is {host.platform!r}, on which PostgreSQL, server and workers cannot be installed yet",
-                "local",
-                "local",
-            )
-
-
 def _with_ports(
     problems: Problems,
-    host: HostSettings,
+    hosts: tuple[HostSettings, ...],
     postgres: PostgresSettings,
     server: ServerSettings,
     workers: tuple[WorkerSettings, ...],
-) -> HostSettings:
-    """Return `host` with the ports its services listen on; two services on one port are a problem."""
-    users = {"postgres.port": postgres.port} if postgres.host == host.name else {}
-    if host.name in server.hosts:
-        users["server.port"] = server.port
-    users |= {f"workers.{worker.name}.healthPort": worker.health_port for worker in workers if worker.host == host.name}
-    taken: dict[int, str] = {}
-    for key, port in users.items():
-        if port in taken:
-            problems.add(
-                key,
-                f"is {port}, the same as {taken[port]}",
-                f"a port of its own on {host.name}",
-                str(port + 1),
-            )
-        taken.setdefault(port, key)
-    return HostSettings(**{**host.__dict__, "ports": tuple((key, port) for port, key in sorted(taken.items()))})
+) -> tuple[HostSettings, ...]:
+    """Return `hosts` with the ports their services listen on; two services on one port of an address are a problem."""
+    listeners = [
+        (postgres.host, "postgres.port", postgres.port),
+        *((host, "server.port", server.port) for host in server.hosts),
+        *((worker.host, f"workers.{worker.name}.healthPort", worker.health_port) for worker in workers),
+    ]
+    addresses = {host.name: host.address for host in hosts}
+    listeners = [listener for listener in listeners if listener[0] in addresses]
+    taken: dict[tuple[str, int], str] = {}
+    for name, key, port in listeners:
+        address = addresses[name]
+        user = taken.setdefault((address, port), key)
+        if user != key:
+            free = _free_port(port, {busy for where, busy in taken if where == address})
+            taken[address, free] = key
+            problems.add(key, f"is {port}, the same as {user}", f"a port of its own at {address}", str(free))
+    listeners.sort(key=lambda listener: listener[2])
+    return tuple(
+        replace(host, ports=tuple((key, port) for name, key, port in listeners if name == host.name)) for host in hosts
+    )
+
+
+def _free_port(after: int, taken: Set[int]) -> int:
+    return next(port for port in itertools.chain(range(after + 1, 65536), range(1024, after)) if port not in taken)

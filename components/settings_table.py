@@ -2,11 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 NAME_RULE = "lower-case letters, digits and hyphens, starting with a letter, at most 40 characters"
 
 
@@ -35,25 +36,39 @@ class SettingsError(Exception):
 
 @dataclass
 class Problems:
-    """Collects the problems of one stack file."""
+    """Collects the problems of one stack file.
+
+    Keys are Pulumi's property paths: `server.port`, `hosts["my.host"]`.
+    """
 
     stack: str
     found: list[Problem] = field(default_factory=list)
 
-    def add(self, key: str, given: str, allowed: str, example: str = "VALUE", *, secret: bool = False) -> None:
-        """Note that `key` is wrong; `example` is a value that would be right."""
-        flag = "--secret" if secret else "--path"
-        self.found.append(
-            Problem(key, given, allowed, f"pulumi config set --stack {self.stack} {flag} '{key}' {example}")
-        )
+    def add(self, key: str, given: str, allowed: str, example: str) -> None:
+        """Note that the plain value of `key` is wrong; `example` is one that would be right."""
+        self._note(key, given, allowed, self._command("set", key, shlex.quote(example)))
 
-    def add_unknown(self, key: str, prefix: str, known: Iterable[str]) -> None:
-        """Note a key that means nothing, with the key that was probably meant."""
+    def add_of_wrong_type(self, key: str, given: str, allowed: str, example: str, *, element: str = "") -> None:
+        """Note a value whose type is wrong; `example` is a good one, or for the `element` "[0]" a good first element.
+
+        Pulumi keeps the type of a text that it sets anew, and sets no element of what is no list: the value goes first.
+        """
+        removal, setting = self._command("rm", key), self._command("set", key + element, shlex.quote(example))
+        self._note(key, given, allowed, f"{removal} && {setting}")
+
+    def add_secret(self, key: str, given: str, allowed: str, example: str) -> None:
+        """Note that a secret is wrong; `example` is shell text that gives a good one, or nothing to be asked for it."""
+        command = f"pulumi config set --stack {self.stack} --secret {shlex.quote(key)} {example}"
+        self._note(key, given, allowed, command.rstrip())
+
+    def add_needless(self, key: str, given: str, allowed: str) -> None:
+        """Note something that must go; for a whole section, its default takes over."""
+        self._note(key, given, allowed, self._command("rm", key))
+
+    def add_unknown(self, key: str, name: str, known: Iterable[str]) -> None:
+        """Note that `name`, the last part of `key`, means nothing, with the name that was probably meant."""
         known = sorted(known)
-        near = difflib.get_close_matches(key, known, n=1)
-        given = f"is not a setting{f'; did you mean {prefix}{near[0]}?' if near else ''}"
-        command = f"pulumi config rm --stack {self.stack} --path '{prefix}{key}'"
-        self.found.append(Problem(f"{prefix}{key}", given, ", ".join(known), command))
+        self.add_needless(key, f"is not a setting{_suggestion(name, known)}", f"one of {', '.join(known)}")
 
     def raise_if_any(self) -> None:
         """Raise one `SettingsError` for all that was noted.
@@ -64,70 +79,92 @@ class Problems:
         if self.found:
             raise SettingsError(self.stack, self.found)
 
+    def _note(self, key: str, given: str, allowed: str, command: str) -> None:
+        self.found.append(Problem(key, given, allowed, command))
+
+    def _command(self, verb: str, key: str, *value: str) -> str:
+        path = ["--path"] if re.search(r"[.\[]", key) else []
+        return " ".join(["pulumi config", verb, "--stack", self.stack, *path, shlex.quote(key), *value])
+
+
+def _no_problem(_name: str) -> None:
+    return None
+
 
 class Table:
-    """A mapping of the stack file, read key by key; `finish` reports the keys nobody asked for."""
+    """A mapping of the stack file, read key by key; `finish` reports the keys nobody asked for.
 
-    def __init__(self, problems: Problems, key: str, values: object) -> None:
+    One whose `values` are None could not be read, which was told before: it has nothing but defaults to give.
+    """
+
+    def __init__(self, problems: Problems, key: str, values: Mapping[str, Any] | None) -> None:
         self.problems = problems
         self.key = key
+        self._values = values
         self._read: set[str] = set()
-        if isinstance(values, Mapping):
-            self._values: Mapping[str, Any] = {str(name): value for name, value in values.items()}
-        else:
-            self._values = {}
-            if values is not None:
-                problems.add(key, f"is {values!r}", "a table of settings", "'{}'")
 
-    def _take(self, name: str, default: Any, allowed: str, example: str) -> Any:
-        self._read.add(name)
-        value = self._values.get(name)
-        if value is None:
-            if default is None:
-                self.problems.add(f"{self.key}.{name}", "is missing", allowed, example)
-            return default
-        return value
+    @classmethod
+    def read(cls, problems: Problems, key: str, value: object) -> "Table":
+        """Return the table that stands under `key`; anything else there is a problem."""
+        if isinstance(value, Mapping):
+            return cls(problems, key, value)
+        problems.add_needless(key, f"is {value!r}", "a table of settings")
+        return cls(problems, key, None)
 
-    def text(
-        self,
-        name: str,
-        default: str | None = None,
-        *,
-        allowed: str,
-        example: str,
-        pattern: str = r"\S(.*\S)?",
-    ) -> str:
+    def text(self, name: str, default: str | None = None, *, allowed: str, example: str, pattern: str) -> str:
         """Return a line of text that matches `pattern`; without `default` it is required."""
         value = self._take(name, default, allowed, example)
-        if value is None or value is default:
-            return default or ""
+        if value is None:
+            return ""
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            self.problems.add(f"{self.key}.{name}", f"is {value!r}", allowed, example)
-            return default or ""
-        return value
+            self.problems.add(self._path(name), f"is {value!r}", allowed, example)
+        return str(value)
 
     def choice(self, name: str, choices: Iterable[str], default: str | None = None) -> str:
-        """Return one of `choices`; without `default` it is required."""
+        """Return one of `choices`; without `default` it is required.
+
+        Where there is nothing to choose from, that is a problem of its own, told where the choices should stand.
+        """
+        self._read.add(name)
         choices = list(choices)
-        allowed = f"one of {', '.join(choices)}" if choices else "nothing can be chosen yet"
-        value = self._take(name, default, allowed, choices[0] if choices else "VALUE")
+        if not choices:
+            return ""
+        allowed = f"one of {', '.join(choices)}"
+        value = self._take(name, default, allowed, choices[0])
         if value is None or value in choices:
             return value or ""
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        self.problems.add(f"{self.key}.{name}", f"is {value!r}{hint}", allowed, (near or choices or ["VALUE"])[0])
+        near = _nearest(str(value), choices)
+        self.problems.add(
+            self._path(name), f"is {value!r}{_suggestion(str(value), choices)}", allowed, near or default or choices[0]
+        )
         return default or ""
 
-    def integer(self, name: str, default: int | None, *, minimum: int, maximum: int) -> int:
-        """Return a whole number from `minimum` to `maximum`; without `default` it is required."""
+    def choices(self, name: str, choices: Iterable[str], default: str | None = None) -> tuple[str, ...]:
+        """Return a non-empty list, each element one of `choices`; without `default`, an element, it is required."""
+        choices = list(choices)
+        value = self._values.get(name) if self._values else None
+        self._read.add(name)
+        if value is None and default is not None:
+            return (default,)
+        if not choices or self._values is None:
+            return ()
+        if not isinstance(value, list) or not value or any(element not in choices for element in value):
+            given = "is missing" if value is None else f"is {value!r}"
+            allowed = f"a list with one or more of {', '.join(choices)}"
+            self.problems.add_of_wrong_type(self._path(name), given, allowed, choices[0], element="[0]")
+            return ()
+        return tuple(value)
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        """Return a whole number from `minimum` to `maximum`."""
         allowed = f"a whole number from {minimum} to {maximum}"
-        example = str(default if default is not None else minimum)
-        value = self._take(name, default, allowed, example)
-        if value is None:
-            return minimum
-        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-            self.problems.add(f"{self.key}.{name}", f"is {value!r}", allowed, example)
-            return default if default is not None else minimum
+        value = self._take(name, default, allowed, str(default))
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.problems.add_of_wrong_type(self._path(name), f"is {value!r}", allowed, str(default))
+            return default
+        if not minimum <= value <= maximum:
+            self.problems.add(self._path(name), f"is {value!r}", allowed, str(default))
+            return default
         return value
 
     def port(self, name: str, default: int) -> int:
@@ -136,37 +173,52 @@ class Table:
 
     def optional_integer(self, name: str, *, minimum: int, maximum: int) -> int | None:
         """Return a whole number, or None where the key is absent."""
-        if self._values.get(name) is None:
-            self._read.add(name)
+        self._read.add(name)
+        if not self._values or self._values.get(name) is None:
             return None
         return self.integer(name, minimum, minimum=minimum, maximum=maximum)
 
-    def choices(self, name: str, choices: Iterable[str], default: str | None = None) -> tuple[str, ...]:
-        """Return a non-empty list, each element one of `choices`; without `default` it is required."""
-        choices = list(choices)
-        allowed = f"a list with one or more of {', '.join(choices)}"
-        example = f"'[\"{choices[0] if choices else 'NAME'}\"]'"
-        value = self._take(name, default and [default], allowed, example)
-        if value is None:
-            return ()
-        if not isinstance(value, list) or not value or any(element not in choices for element in value):
-            self.problems.add(f"{self.key}.{name}", f"is {value!r}", allowed, example)
-            return ()
-        return tuple(value)
+    def tables(self, name_problem: Callable[[str], str | None] = _no_problem) -> list[tuple[str, "Table"]]:
+        """Return the named tables inside this one, in the order of their names; `NAME:` alone is an empty one.
 
-    def tables(self) -> list[tuple[str, "Table"]]:
-        """Return the named tables inside this one, in the order of their names."""
-        if not self._values and isinstance(self._values, dict):
-            self.problems.add(self.key, "is empty", "at least one named entry", "'{\"default\": {}}'")
+        `name_problem` says what else is wrong with a name, None if nothing is.
+        """
+        if self._values is not None and not self._values:
+            self.problems.add_needless(self.key, "is empty", "at least one named entry")
         found = []
-        for name in sorted(self._values):
+        for name, value in sorted((self._values or {}).items()):
             self._read.add(name)
-            if not NAME.fullmatch(name):
-                self.problems.add(f"{self.key}.{name}", "is no good name", NAME_RULE)
-            found.append((name, Table(self.problems, f"{self.key}.{name}", self._values[name] or {})))
+            problem = name_problem(name) if NAME.fullmatch(name) else NAME_RULE
+            if problem:
+                self.problems.add_needless(self._path(name), "is no good name", problem)
+            found.append((name, Table.read(self.problems, self._path(name), {} if value is None else value)))
         return found
 
     def finish(self) -> None:
         """Note every key that nobody read."""
-        for name in sorted(set(self._values) - self._read):
-            self.problems.add_unknown(name, f"{self.key}.", self._read)
+        for name in sorted(set(self._values or {}) - self._read):
+            self.problems.add_unknown(self._path(name), name, self._read)
+
+    def _take(self, name: str, default: Any, allowed: str, example: str) -> Any:
+        self._read.add(name)
+        value = None if self._values is None else self._values.get(name)
+        if value is not None:
+            return value
+        if default is None and self._values is not None:
+            self.problems.add(self._path(name), "is missing", allowed, example)
+        return default
+
+    def _path(self, name: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            return f"{self.key}.{name}"
+        escaped = name.replace('"', '\\"')
+        return f'{self.key}["{escaped}"]'
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    near = _nearest(name, known)
+    return f"; did you mean {near}?" if near else ""

@@ -48,7 +48,7 @@ class Service:
     user: Literal["prefect", "postgres"]
     working_directory: str
     health_url: str
-    """`http://...` must answer 200, `postgresql://HOST:PORT` must accept connections, or the start has failed."""
+    """`http://...` must answer 200, `postgresql://HOST:PORT` accept connections; for an empty one it must stay up."""
     environment_files: tuple[str, ...] = ()
     """Files of NAME=value lines, later ones winning."""
     after: tuple[str, ...] = ()

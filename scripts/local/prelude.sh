@@ -108,9 +108,10 @@ stop_supervisor() {
   end_orphans
 }
 
-# healthy URL
+# healthy URL; a service without one need only run
 healthy() {
   case $1 in
+    '') ;;
     http://*) answers "$1" ;;
     postgresql://*)
       local address=${1#postgresql://}

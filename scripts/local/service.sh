@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # One service under supervisor: started, restarted if what it was started from changed, healthy in the end.
-: "${root:?}" "${service:?}" "${health_url:?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+: "${root:?}" "${service:?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
 
 record=$root/run/$service.fingerprint
 
@@ -17,7 +17,7 @@ create() {
   supervisorctl reread >/dev/null
   supervisorctl update "$service" >/dev/null
   supervisorctl start "$service" >/dev/null 2>&1 || true
-  { wait_until "$start_seconds" is_up && stays_up; } || fail "$service was not healthy at $health_url within $start_seconds s. The end of its log, $root/log/$service.log:
+  { wait_until "$start_seconds" is_up && stays_up; } || fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s. The end of its log, $root/log/$service.log:
 $(tail -n 20 "$root/log/$service.log" 2>&1)"
   echo "$health_url" >"$root/run/$service.health"
   echo "$fingerprint" >"$record"

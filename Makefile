@@ -1,0 +1,54 @@
+# Brings Prefect up from this checkout; `make` alone lists what there is.
+# Tools and state are in .local/. Plain Pulumi works too: eval "$(make -s env)"
+
+PYTHON = python3
+STACK = dev
+
+TOOLCHAIN = $(PYTHON) -m toolchain
+RUN = $(TOOLCHAIN) run
+TEST = $(TOOLCHAIN) --tests run
+
+# The stack of this machine is changed without a question. Any other asks first, as Pulumi does, unless YES=1.
+CONSENT = $(if $(YES),--yes,$(if $(filter dev,$(STACK)),--yes --skip-preview))
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' Makefile | tr @ '\t' | expand -t 16
+
+up: ## bring STACK (default: dev) up
+	@$(RUN) python -m toolchain.stack '$(STACK)'
+	@$(RUN) python -m toolchain.services start '$(STACK)'
+	@$(RUN) pulumi up --stack '$(STACK)' $(CONSENT)
+	@$(RUN) python -m toolchain.summary '$(STACK)'
+
+login: ## print what to log in with
+	@$(RUN) pulumi stack output authString --show-secrets --stack '$(STACK)'
+
+preview: ## show what `make up` would change
+	@$(RUN) python -m toolchain.stack '$(STACK)'
+	@$(RUN) pulumi preview --diff --stack '$(STACK)'
+
+down: ## stop STACK's services on this machine; keeps the data
+	@$(RUN) python -m toolchain.services stop '$(STACK)'
+
+destroy: ## remove what `make up` made; asks, unless YES=1
+	@$(RUN) pulumi destroy --stack '$(STACK)' $(if $(YES),--yes)
+
+env: ## print the settings with which plain Pulumi works
+	@$(TOOLCHAIN) env
+
+test: ## run the tests; ARGS go to pytest
+	@$(TEST) python -m pytest $(ARGS)
+
+check: ## lint and type-check
+	@$(TEST) ruff check
+	@$(TEST) ruff format --check
+	@$(TEST) python -m mypy .
+	@$(TEST) find scripts toolchain -name '*.sh' -exec shellcheck {} +
+
+lock: ## resolve the Python dependencies anew
+	@$(TEST) sh toolchain/lock.sh
+
+clean: ## remove the tools; keeps state, passphrase and data
+	@$(TOOLCHAIN) clean
+
+.PHONY: help up login preview down destroy env test check lock clean

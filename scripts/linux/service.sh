@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# One service under systemd: started, restarted if what it was started from changed, healthy in the end.
+: "${service:?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+
+unit=$service.service
+# gone after a reboot, as nobody recorded then what the service was started from
+record=/run/prefect/$service.fingerprint
+
+runs() { systemctl is-active --quiet "$unit"; }
+
+property() { systemctl show --property "$1" --value "$unit"; }
+
+create() {
+  if [ "$(property NeedDaemonReload)" = yes ]; then systemctl daemon-reload; fi
+  systemctl enable --quiet "$unit"
+  if [ "$(cat "$record" 2>/dev/null)" = "$fingerprint" ] && is_up; then
+    unchanged "$service runs and is healthy"
+    return
+  fi
+  rm -f "$record"
+  systemctl reset-failed "$unit" 2>/dev/null || true
+  # systemd itself bounds how long stopping and starting may take
+  { systemctl restart "$unit" && wait_until "$start_seconds" is_up && stays_up; } ||
+    fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s. The end of its log, journalctl --unit $service:
+$(journalctl --unit "$unit" --lines 20 --no-pager --output cat 2>&1)"
+  echo "$fingerprint" >"$record"
+  changed "$service started and is healthy"
+}
+
+is_up() { runs && healthy "$health_url"; }
+
+stays_up() {
+  local process
+  # without an address to ask, a program that exits at once looks like one that runs
+  if [ -z "$health_url" ] && [ "$settle_seconds" -lt 1 ]; then settle_seconds=1; fi
+  process=$(property MainPID)
+  sleep "$settle_seconds"
+  is_up && [ "$process" = "$(property MainPID)" ]
+}
+
+delete() {
+  rm -f "$record"
+  if ! systemctl cat "$unit" >/dev/null 2>&1; then
+    unchanged "$service is not there"
+    return
+  fi
+  systemctl disable --now --quiet "$unit"
+  systemctl reset-failed "$unit" 2>/dev/null || true
+  changed "stopped $service"
+}

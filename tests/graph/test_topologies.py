@@ -1,0 +1,83 @@
+"""Stacks with more than one of everything."""
+
+from typing import Any
+
+import pytest
+
+from tests.graph.recorder import Graph, record
+from tests.settings.stack_file import stack_file
+
+TWO_OF_EACH: dict[str, Any] = {
+    "workPools": {"etl": {"concurrencyLimit": 1}, "ml": {}},
+    "workers": {
+        "etl-1": {"workPool": "etl"},
+        "etl-2": {"workPool": "etl", "healthPort": 4211},
+        "ml-1": {"workPool": "ml", "healthPort": 4212},
+    },
+    "secretBlock-a": "value-a",
+    "secretBlock-b": "value-b",
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return record(stack_file(**TWO_OF_EACH))
+
+
+def test_each_entry_of_the_stack_file_is_a_component(graph: Graph) -> None:
+    assert graph.of_type("prefect-selfhost:index:WorkPool") == {"pool-etl", "pool-ml"}
+    workers = {"worker-etl-1", "worker-etl-2", "worker-ml-1"}
+    assert graph.of_type("prefect-selfhost:index:PrefectWorkerHost") == workers
+    assert graph.children("secrets") == {"secrets-a", "secrets-b"}
+
+
+def test_workers_of_one_host_share_its_runtime(graph: Graph) -> None:
+    assert graph.of_type("prefect-selfhost:index:PrefectRuntime") == {"this-machine-prefect"}
+
+
+def test_a_worker_waits_for_its_own_pool_only(graph: Graph) -> None:
+    assert "pool-etl-pool" in graph.before("worker-etl-2-service")
+    assert "pool-ml-pool" not in graph.before("worker-etl-2-service")
+
+
+def test_a_pools_canary_waits_for_all_of_its_workers_and_no_others(graph: Graph) -> None:
+    services = {name for name in graph.before("canary-etl") if name.startswith("worker-") and name.endswith("-service")}
+    assert services == {"worker-etl-1-service", "worker-etl-2-service"}
+
+
+def test_no_two_steps_write_the_same_file_or_run_the_same_service(graph: Graph) -> None:
+    files = [r.inputs["delete"] for r in graph.resources.values() if str(r.inputs.get("delete")).startswith("rm -f ")]
+    assert len(files) == len(set(files)) > 10
+
+
+def test_a_pool_without_a_limit_has_none(graph: Graph) -> None:
+    assert graph.resources["pool-etl-pool"].inputs["concurrency_limit"] == 1
+    assert "concurrency_limit" not in graph.resources["pool-ml-pool"].inputs
+
+
+def test_a_pool_without_a_worker_has_no_canary() -> None:
+    workers = {"only": {"workPool": "etl"}}
+    graph = record(stack_file(workPools={"etl": {}, "idle": {}}, workers=workers))
+
+    assert graph.of_type("pulumi-python:dynamic/prefect:CanaryRun") == {"canary-etl"}
+
+
+def test_without_secret_blocks_the_component_is_empty() -> None:
+    assert record(stack_file()).children("secrets") == set()
+
+
+def test_several_hosts_are_each_made_ready_and_each_get_what_is_theirs() -> None:
+    graph = record(
+        stack_file(
+            hosts={name: {"platform": "local"} for name in ("data", "web", "work", "spare")},
+            postgres={"host": "data"},
+            server={"hosts": ["web"]},
+            workers={"default": {"host": "work"}},
+        )
+    )
+
+    assert graph.of_type("prefect-selfhost:index:Host") == {"data", "web", "work", "spare"}
+    assert graph.of_type("prefect-selfhost:index:PrefectRuntime") == {"web-prefect", "work-prefect"}
+    for name, host in (("postgres-install", "data"), ("server-service", "web"), ("worker-default-service", "work")):
+        assert f"{host}-prepare" in graph.resources[name].depends_on
+    assert "spare-prepare" not in graph.before("canary-default")

@@ -1,0 +1,114 @@
+"""The commands that the messages propose are there to be pasted: into this shell, for this Pulumi."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings_table import Problem
+from tests.settings.stack_file import CHECKOUT, SCHEMA, problems, stack_file
+
+BROKEN: dict[str, Any] = {
+    "colour": "red",
+    "hosts": {"box": {"platform": "locl"}},
+    "postgres": {"host": ["box"], "port": "5432", "maxConnection": 30},
+    "server": {"hosts": "box", "port": False, "logLevel": 3},
+    "workPools": {"default": {"type": "docker", "concurrencyLimit": "ten"}, "my.pool": {}},
+    "workers": {"default": {"healthPort": 1}, "second": {"workPool": "defualt"}},
+    "authString": None,
+    "databasePassword": "short",
+    "encryptionKey": "short",
+    "secretBlock-Bad": "value",
+}
+"""A stack file with at least one mistake of every kind."""
+
+
+def broken() -> list[Problem]:
+    return list(problems(stack_file(**BROKEN)).values())
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod.eu_1"])
+def test_a_command_is_one_line_of_words_for_the_stack_in_question(stack: str) -> None:
+    for problem in problems(stack_file(**BROKEN), stack=stack).values():
+        for command in problem.command.split(" && "):
+            words = shlex.split(command)
+            assert words[:2] == ["pulumi", "config"]
+            assert words[2] in {"set", "rm"}
+            assert words[3:5] == ["--stack", stack]
+            assert "\n" not in command
+
+
+def test_a_command_names_the_key_as_pulumi_writes_paths() -> None:
+    found = problems(stack_file(workPools={"default": {}, "my.pool": {"colour": 1}, 'say "hi"': {}, "it's": {}}))
+
+    words = [shlex.split(found[key].command) for key in found if not key.startswith("workers")]
+    assert {word[-1] for word in words} == {
+        'workPools["my.pool"]',
+        'workPools["my.pool"].colour',
+        'workPools["say \\"hi\\""]',
+        'workPools["it\'s"]',
+    }
+    assert all("--path" in word for word in words)
+
+
+def test_a_command_with_a_secret_sets_it_as_one_and_has_a_shell_make_it() -> None:
+    for problem in broken():
+        if problem.key in {"authString", "databasePassword", "encryptionKey"}:
+            assert "--secret" in shlex.split(problem.command)
+            assert "$(openssl rand" in problem.command
+
+
+class TestWithThePulumiCli:
+    @pytest.fixture
+    def environment(self, tmp_path: Path) -> dict[str, str]:
+        path = os.pathsep.join([os.environ.get("PATH", ""), str(CHECKOUT / ".local" / "bin")])
+        for program in ("pulumi", "openssl"):
+            if not shutil.which(program, path=path):
+                pytest.skip(f"needs {program} on PATH; `make test` brings pulumi along")
+        (tmp_path / "state").mkdir()
+        return {
+            "PATH": path,
+            "HOME": str(tmp_path),
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "tests",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def test_pasting_every_command_mends_the_stack_file(self, environment: dict[str, str], tmp_path: Path) -> None:
+        def shell(command: str) -> str:
+            ended = subprocess.run(
+                ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert ended.returncode == 0, f"{command}\n{ended.stderr}"
+            return ended.stdout
+
+        def configuration() -> dict[str, str]:
+            shown = json.loads(shell("pulumi config --json --show-secrets --stack dev"))
+            return {key.removeprefix("prefect-selfhost:"): entry["value"] for key, entry in shown.items()}
+
+        shutil.copy(CHECKOUT / "Pulumi.yaml", tmp_path)
+        shell("pulumi stack init dev")
+        stack = tmp_path / "Pulumi.dev.yaml"
+        mistakes = {f"prefect-selfhost:{key}": value for key, value in BROKEN.items() if value is not None}
+        stack.write_text(yaml.safe_dump({**yaml.safe_load(stack.read_text()), "config": mistakes}))
+        shell("pulumi config set --secret databaseAdminPassword admin-91c4be07d6fa")
+
+        before = problems({**defaults(), **configuration()})
+        assert set(before) == {problem.key for problem in broken()}
+
+        for problem in before.values():
+            shell(problem.command)
+
+        left = problems({**defaults(), **configuration()})
+        assert not left, "\n".join(map(str, left.values()))
+
+
+def defaults() -> dict[str, str]:
+    return {key: json.dumps(entry["default"]) for key, entry in SCHEMA.items() if "default" in entry}

@@ -1,0 +1,408 @@
+"""The settings of a stack file: what each key means when it is good, and what is said when it is not."""
+
+import dataclasses
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from components.settings import SECTIONS, SWITCHES, HostSettings, Settings
+from components.settings_secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS
+from tests.settings.stack_file import CHECKOUT, SCHEMA, parsed, problems, stack_file
+
+LOCAL = {"platform": "local"}
+LINUX = {"platform": "linux", "address": "203.0.113.10", "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"}
+NEWEST = "3.8.8"
+
+GOOD_TABLES: dict[str, dict[str, Any]] = {
+    "hosts": {"box": {"platform": "local", "directory": "/srv/prefect"}},
+    "postgres": {"host": "box", "port": 5433, "maxConnections": 200},
+    "server": {"hosts": ["box"], "version": NEWEST, "port": 4201, "logLevel": "DEBUG"},
+    "workPools": {"etl": {"type": "process", "concurrencyLimit": 3}},
+    "workers": {"day": {"host": "box", "workPool": "etl", "healthPort": 4300}},
+}
+"""Every key of every table, none at its default."""
+
+
+def with_value(key: str, value: Any) -> dict[str, str]:
+    """Return a stack file that sets one key, such as `server.port`; the machine is called `box`, all else `default`."""
+    section, *path = key.split(".")
+    tables: dict[str, Any] = {
+        "hosts": {"box": dict(LOCAL)},
+        "postgres": {"host": "box"},
+        "server": {"hosts": ["box"]},
+        "workPools": {"default": {}},
+        "workers": {"default": {"host": "box"}},
+    }
+    if path[:1] == ["far"]:
+        tables["hosts"]["far"] = dict(LINUX)
+    table = tables.setdefault(section, {})
+    for name in path[:-1]:
+        table = table.setdefault(name, {})
+    table[path[-1]] = value
+    return stack_file(**tables)
+
+
+class TestWithoutSettings:
+    """A stack file that sets nothing but the secrets is a small Prefect on this machine."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return parsed(stack_file())
+
+    def test_everything_stands_on_this_machine(self, settings: Settings) -> None:
+        directory = str(CHECKOUT / ".local" / "hosts" / "dev" / "this-machine")
+        (host,) = settings.hosts
+        assert (host.name, host.platform, host.address, host.directory) == (
+            "this-machine",
+            "local",
+            "127.0.0.1",
+            directory,
+        )
+        assert settings.postgres.host == "this-machine"
+        assert settings.server.hosts == ("this-machine",)
+        assert settings.prefect_hosts == ("this-machine",)
+
+    def test_one_worker_serves_one_pool_without_a_limit(self, settings: Settings) -> None:
+        assert [(pool.name, pool.concurrency_limit) for pool in settings.work_pools] == [("default", None)]
+        assert [(w.name, w.host, w.work_pool) for w in settings.workers] == [("default", "this-machine", "default")]
+
+    def test_the_defaults_are_those_that_are_documented(self, settings: Settings) -> None:
+        assert (settings.postgres.port, settings.postgres.max_connections) == (54320, 100)
+        assert (settings.server.version, settings.server.port, settings.server.log_level) == (NEWEST, 4200, "INFO")
+        assert settings.workers[0].health_port == 4210
+        assert settings.secret_blocks == ()
+        assert settings.purge_on_destroy is False
+
+    def test_the_host_knows_every_port_its_services_listen_on(self, settings: Settings) -> None:
+        assert dict(settings.hosts[0].ports) == {
+            "postgres.port": 54320,
+            "server.port": 4200,
+            "workers.default.healthPort": 4210,
+        }
+
+    def test_root_keeps_hosts_where_the_service_user_can_reach_them(self) -> None:
+        assert parsed(stack_file(), user_id=0).hosts[0].directory.startswith("/var/lib/prefect-selfhost/")
+
+
+def test_every_key_of_every_table_arrives() -> None:
+    settings = parsed(stack_file(**GOOD_TABLES, purgeOnDestroy=True))
+
+    assert (settings.hosts[0].name, settings.hosts[0].directory) == ("box", "/srv/prefect")
+    assert dataclasses.astuple(settings.postgres) == ("box", 5433, 200)
+    assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG")
+    assert [dataclasses.astuple(pool) for pool in settings.work_pools] == [("etl", 3)]
+    assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300)]
+    assert settings.purge_on_destroy is True
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hosts.box.directory", "/srv/josé/prefect-3@home"),
+        ("postgres.port", 1024),
+        ("postgres.port", 65535),
+        ("postgres.maxConnections", 25),
+        ("postgres.maxConnections", 10000),
+        ("server.hosts", ["box"]),
+        ("server.logLevel", "CRITICAL"),
+        ("server.logLevel", None),
+        ("workPools.default.concurrencyLimit", 0),
+        ("workPools.default.concurrencyLimit", 100_000),
+        ("workPools.default.concurrencyLimit", None),
+        ("workPools.default", None),
+        ("workers.default.healthPort", 65535),
+        ("workers.a", None),
+        ("workers.a23456789-123456789-123456789-123456789", None),
+    ],
+)
+def test_a_good_value_at_the_edge_is_taken(key: str, value: Any) -> None:
+    values = with_value(key, value)
+    if key.startswith("workers.a"):
+        values = stack_file(workers={key.removeprefix("workers."): value})
+    assert problems(values) == {}
+
+
+BAD_VALUES: list[tuple[str, Any, str, str]] = [
+    # key, value, what is said of it, and the value that the command to paste sets
+    ("hosts.box.platform", None, "is missing", "local"),
+    ("hosts.box.platform", "locale", "did you mean local?", "local"),
+    ("hosts.box.platform", "windows", "is 'windows'", "local"),
+    ("hosts.box.platform", 3, "is 3", "local"),
+    ("hosts.box.directory", "relative/path", "is 'relative/path'", "/srv/prefect"),
+    ("hosts.box.directory", "/srv/two words", "is '/srv/two words'", "/srv/prefect"),
+    ("hosts.box.directory", "/srv/*;$HOME", "is '/srv/*;$HOME'", "/srv/prefect"),
+    ("hosts.box.directory", "/", "is '/'", "/srv/prefect"),
+    ("hosts.box.directory", "/srv/prefect\n", "is '/srv/prefect\\n'", "/srv/prefect"),
+    ("hosts.box.directory", 7, "is 7", "/srv/prefect"),
+    ("hosts.far.address", None, "is missing", "203.0.113.10"),
+    ("hosts.far.address", "two words", "is 'two words'", "203.0.113.10"),
+    ("hosts.far.address", "-oProxyCommand=x", "is '-oProxyCommand=x'", "203.0.113.10"),
+    ("hosts.far.address", "", "is ''", "203.0.113.10"),
+    ("hosts.far.port", 0, "is 0", "22"),
+    ("hosts.far.port", "ssh", "is 'ssh'", "22"),
+    ("hosts.far.user", "Ops Team", "is 'Ops Team'", "ops"),
+    ("hosts.far.user", [], "is []", "ops"),
+    ("hosts.far.hostKey", None, "is missing", "ssh-ed25519 AAAA"),
+    ("hosts.far.hostKey", "SHA256:abc", "is 'SHA256:abc'", "ssh-ed25519 AAAA"),
+    ("hosts.far.platform", "linux", "cannot be installed yet", "local"),
+    ("postgres.host", "bx", "did you mean box?", "box"),
+    ("postgres.host", ["box"], "is ['box']", "box"),
+    ("postgres.port", 1023, "is 1023", "54320"),
+    ("postgres.port", 65536, "is 65536", "54320"),
+    ("postgres.port", "5432", "is '5432'", "54320"),
+    ("postgres.port", 5432.5, "is 5432.5", "54320"),
+    ("postgres.port", True, "is True", "54320"),
+    ("postgres.maxConnections", 19, "is 19", "100"),
+    ("postgres.maxConnections", 10001, "is 10001", "100"),
+    ("postgres.maxConnections", 24, "too few for 1 server process", "100"),
+    ("server.version", "3.8", "did you mean 3.8.8?", NEWEST),
+    ("server.version", 3, "is 3", NEWEST),
+    ("server.port", 80, "is 80", "4200"),
+    ("server.port", {}, "is {}", "4200"),
+    ("server.logLevel", "debug", "is 'debug'", "INFO"),
+    ("server.logLevel", "WARN", "did you mean WARNING?", "WARNING"),
+    ("workPools.default.type", "proces", "did you mean process?", "process"),
+    ("workPools.default.type", "kubernetes", "is 'kubernetes'", "process"),
+    ("workPools.default.concurrencyLimit", -1, "is -1", "0"),
+    ("workPools.default.concurrencyLimit", 100_001, "is 100001", "0"),
+    ("workPools.default.concurrencyLimit", "ten", "is 'ten'", "0"),
+    ("workPools.default.concurrencyLimit", False, "is False", "0"),
+    ("workers.default.host", "nowhere", "is 'nowhere'", "box"),
+    ("workers.default.workPool", "defualt", "did you mean default?", "default"),
+    ("workers.default.workPool", 1, "is 1", "default"),
+    ("workers.default.healthPort", 1023, "is 1023", "4210"),
+    ("workers.default.healthPort", "4210", "is '4210'", "4210"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said", "example"), BAD_VALUES)
+def test_a_bad_value_is_told_with_the_command_that_mends_it(key: str, value: Any, said: str, example: str) -> None:
+    problem = problems(with_value(key, value))[key]
+
+    assert said in problem.given
+    command = f"pulumi config set --stack dev --path {key} {shlex.quote(example)}"
+    if example.isdigit() and type(value) is not int:
+        # where a text stands, Pulumi would make the number a text too
+        command = f"pulumi config rm --stack dev --path {key} && {command}"
+    assert problem.command == command
+
+
+@pytest.mark.parametrize("value", [[], ["nowhere"], ["box", "nowhere"], "box", '["box"]', {"box": 1}, [["box"]]])
+def test_the_servers_hosts_are_a_list_of_known_hosts(value: Any) -> None:
+    problem = problems(with_value("server.hosts", value))["server.hosts"]
+
+    assert repr(value) in problem.given
+    # Pulumi refuses to set an element of what is not a list
+    afresh = "pulumi config rm --stack dev --path server.hosts"
+    assert problem.command == f"{afresh} && pulumi config set --stack dev --path 'server.hosts[0]' box"
+
+
+def test_each_bad_value_is_told_alone() -> None:
+    """One mistake is one problem: no other key is blamed for it."""
+    for key, value, _, _ in BAD_VALUES:
+        told = set(problems(with_value(key, value)))
+        assert told - {"hosts.far.platform"} <= {key}, f"{key}={value!r} is told as {sorted(told)}"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("value", ["text", "3", "[]", "null", "true", "{broken", '"a"', ""])
+def test_a_section_that_is_no_table_is_told_alone_and_falls_back_to_its_default(section: str, value: str) -> None:
+    found = problems(stack_file(**{section: value}))
+
+    assert list(found) == [section]
+    assert found[section].allowed == "a table of settings"
+    assert found[section].command == f"pulumi config rm --stack dev {section}"
+
+
+@pytest.mark.parametrize("section", ["hosts", "workPools", "workers"])
+@pytest.mark.parametrize("value", [0, False, "", "text", []])
+def test_an_entry_that_is_no_table_is_told_alone(section: str, value: Any) -> None:
+    found = problems(with_value(f"{section}.default", value))
+
+    assert next(iter(found)) == f"{section}.default"
+    assert found[f"{section}.default"].allowed == "a table of settings"
+
+
+@pytest.mark.parametrize("section", ["hosts", "workPools", "workers"])
+def test_there_is_at_least_one_host_pool_and_worker(section: str) -> None:
+    found = problems(stack_file(**{section: {}}))
+
+    assert list(found) == [section]
+    assert found[section].given == "is empty"
+
+
+@pytest.mark.parametrize("section", ["hosts", "workPools", "workers"])
+@pytest.mark.parametrize("name", ["Web", "1st", "a_b", "a-", "ä", "a.b", 'q"', "a b", "", "x" * 41])
+def test_a_bad_name_is_told_with_the_command_that_removes_it(section: str, name: str) -> None:
+    entry = LOCAL if section == "hosts" else {}
+    problem = next(iter(problems(stack_file(**{section: {name: entry}})).values()))
+
+    assert problem.given == "is no good name"
+    assert problem.command.startswith("pulumi config rm --stack dev --path ")
+
+
+def test_prefects_own_pool_names_are_refused() -> None:
+    (problem,) = problems(stack_file(workPools={"prefect-etl": {}})).values()
+
+    assert problem.key == "workPools.prefect-etl"
+    assert "Prefect keeps names" in problem.allowed
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("hosts.box.platfrom", "platform"),
+        ("hosts.box.dir", "directory"),
+        ("postgres.maxConnection", "maxConnections"),
+        ("server.loglevel", "logLevel"),
+        ("workPools.default.concurrency_limit", "concurrencyLimit"),
+        ("workers.default.workpool", "workPool"),
+    ],
+)
+def test_a_misspelled_key_is_told_with_the_one_that_was_meant(key: str, meant: str) -> None:
+    problem = problems(with_value(key, 1))[key]
+
+    assert f"did you mean {meant}?" in problem.given or key.endswith(".dir")
+    assert problem.command == f"pulumi config rm --stack dev --path {key}"
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("host", "hosts"), ("workpools", "workPools"), ("purgeondestroy", "purgeOnDestroy"), ("authstring", "authString")],
+)
+def test_a_misspelled_top_level_key_is_told_with_the_one_that_was_meant(key: str, meant: str) -> None:
+    problem = problems(stack_file(**{key: "{}"}))[key]
+
+    assert f"did you mean {meant}?" in problem.given
+    assert problem.command == f"pulumi config rm --stack dev {key}"
+
+
+def test_the_tables_of_this_module_name_every_key_there_is() -> None:
+    """What an unknown key is told to choose from is the truth about which keys there are."""
+    everything: dict[str, Any] = {
+        **GOOD_TABLES,
+        "hosts": {"box": {**LOCAL, "colour": 1}, "far": {**LINUX, "colour": 1}},
+        "postgres": {"colour": 1},
+        "server": {"colour": 1},
+        "workPools": {"etl": {"colour": 1}},
+        "workers": {"day": {"colour": 1}},
+    }
+    known = {
+        re.sub(r"\.(far|etl|day)\.", lambda match: f".{match[1]}.", key.removesuffix("colour")) + name
+        for key, problem in problems(stack_file(**everything)).items()
+        if key.endswith(".colour")
+        for name in problem.allowed.removeprefix("one of ").split(", ")
+    }
+    anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
+    tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
+    assert anonymous == tested | {"server.hosts"}
+
+
+@pytest.mark.parametrize("value", ["yes", "True", "1", ""])
+def test_the_purge_switch_is_true_or_false(value: str) -> None:
+    problem = problems(stack_file(purgeOnDestroy=value))["purgeOnDestroy"]
+
+    assert problem.given == f"is {value!r}"
+    assert problem.command == "pulumi config set --stack dev purgeOnDestroy false"
+
+
+def test_the_schema_of_pulumi_yaml_and_the_code_know_the_same_keys() -> None:
+    """Pulumi demands whatever its schema names without a default; so an optional secret cannot stand there."""
+    assert set(SCHEMA) == {*SECTIONS, *SWITCHES, *REQUIRED_SECRETS}
+    assert not set(SCHEMA) & set(OPTIONAL_SECRETS)
+    assert {key for key, entry in SCHEMA.items() if entry.get("secret")} == set(REQUIRED_SECRETS)
+    assert {key for key, entry in SCHEMA.items() if "default" not in entry} == set(REQUIRED_SECRETS)
+
+
+class TestRulesAcrossKeys:
+    def test_a_port_is_used_once_on_a_machine(self) -> None:
+        found = problems(stack_file(server={"port": 4200}, workers={"a": {"healthPort": 4200}, "b": {}, "c": {}}))
+
+        assert found["workers.a.healthPort"].given == "is 4200, the same as server.port"
+        assert found["workers.c.healthPort"].given == "is 4210, the same as workers.b.healthPort"
+
+    def test_the_ports_proposed_are_free_and_differ(self) -> None:
+        found = problems(stack_file(workers={"a": {}, "b": {}, "c": {"healthPort": 4211}, "d": {"healthPort": 4211}}))
+
+        proposed = [int(problem.command.split()[-1]) for problem in found.values()]
+        assert len(set(proposed)) == len(proposed) == 3
+        assert not {4210} & set(proposed)
+
+    def test_after_the_last_port_one_below_is_proposed(self) -> None:
+        found = problems(stack_file(server={"port": 65535}, postgres={"port": 65535}))
+
+        assert found["server.port"].command.endswith(" server.port 1024")
+
+    def test_two_hosts_on_this_machine_share_its_ports(self) -> None:
+        hosts = {"one": LOCAL, "two": LOCAL}
+        workers = {"a": {"host": "one"}, "b": {"host": "two"}}
+        found = problems(
+            stack_file(hosts=hosts, postgres={"host": "one"}, server={"hosts": ["one"]}, workers=workers),
+        )
+
+        assert found["workers.b.healthPort"].given == "is 4210, the same as workers.a.healthPort"
+
+    def test_two_hosts_have_directories_of_their_own(self) -> None:
+        same = {"platform": "local", "directory": "/srv/prefect"}
+        everything_on_one = {
+            "postgres": {"host": "one"},
+            "server": {"hosts": ["one"]},
+            "workers": {"w": {"host": "one"}},
+        }
+        found = problems(stack_file(hosts={"one": same, "two": same}, **everything_on_one))
+
+        assert list(found) == ["hosts.two.directory"]
+        assert found["hosts.two.directory"].command.endswith(" /srv/prefect-two")
+
+    def test_with_several_hosts_and_pools_each_user_of_one_says_which(self) -> None:
+        found = problems(stack_file(hosts={"one": LOCAL, "two": LOCAL}, workPools={"etl": {}, "ml": {}}))
+
+        missing = {"postgres.host", "server.hosts", "workers.default.host", "workers.default.workPool"}
+        assert {key: problem.given for key, problem in found.items()} == dict.fromkeys(missing, "is missing")
+
+    def test_several_server_hosts_need_what_is_not_there_yet(self) -> None:
+        hosts = {"one": LOCAL, "two": LOCAL}
+        found = problems(
+            stack_file(
+                hosts=hosts,
+                postgres={"host": "one"},
+                server={"hosts": ["one", "two"]},
+                workers={"w": {"host": "one"}},
+            )
+        )
+
+        assert "Redis" in found["server.hosts"].allowed
+        assert found["server.hosts"].command.endswith("'server.hosts[0]' one")
+        assert "HostSettings" not in str(found["server.hosts"])
+
+    def test_a_linux_host_is_refused_even_if_nothing_is_put_on_it(self) -> None:
+        everything_here = {"postgres": {"host": "box"}, "server": {"hosts": ["box"]}, "workers": {"w": {"host": "box"}}}
+        found = problems(stack_file(hosts={"box": LOCAL, "far": LINUX}, **everything_here))
+
+        assert list(found) == ["hosts.far.platform"]
+
+
+def test_all_problems_come_in_one_error() -> None:
+    values = stack_file(
+        colour="red",
+        hosts={"Box": {"platform": "locl"}},
+        postgres={"port": "x"},
+        server="[]",
+        workPools={"default": {"type": "docker"}},
+        workers={"default": {"workPool": "no", "healthPort": 1}},
+        purgeOnDestroy="maybe",
+        authString=None,
+    )
+
+    assert set(problems(values)) == {
+        *("colour", "hosts.Box", "hosts.Box.platform", "postgres.port", "server", "workPools.default.type"),
+        *("workers.default.workPool", "workers.default.healthPort", "purgeOnDestroy", "authString"),
+    }
+
+
+def test_a_host_is_a_plain_value() -> None:
+    """Two equal stack files give equal settings, so nothing but what is written can change a preview."""
+    assert parsed(stack_file()) == parsed(stack_file())
+    assert isinstance(parsed(stack_file()).hosts[0], HostSettings)

@@ -1,0 +1,1 @@
+"""Follows pulumi-resource-postgresql: roles, databases, extensions, schemas and privileges as resources."""
