@@ -2,12 +2,14 @@
 
 import base64
 import json
+import os
 import secrets
 import string
 import subprocess
 import sys
 from collections.abc import Callable
 
+from toolchain import stale_lock
 from toolchain.errors import ToolchainError
 from toolchain.process import say
 
@@ -55,6 +57,7 @@ def make_ready(stack: str) -> None:
 
     Raises ToolchainError if the encryption key is missing although the stack is deployed, or if Pulumi fails.
     """
+    stale_lock.release(stack, os.environ)
     keys = configured(stack)
     if keys is None:
         create(stack)
@@ -85,8 +88,8 @@ def configured(stack: str) -> set[str] | None:
 
 
 def create(stack: str) -> None:
-    """Create a stack; Pulumi asks what it has to know, such as the passphrase of a user's own backend."""
-    command = ["pulumi", "stack", "init", stack, "--no-select"]
+    """Create and select a stack; Pulumi asks what it has to know, such as the passphrase of a user's own backend."""
+    command = ["pulumi", "stack", "init", stack]
     if subprocess.run(command, check=False).returncode != 0:
         raise ToolchainError(
             f"stack {stack} cannot be created, for the reason above. If its file Pulumi.{stack}.yaml is left from a "

@@ -298,6 +298,18 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(POLL_SECONDS)
 
 
+def descendants(ancestor: int) -> dict[int, str]:
+    """Return the command line of each process that a process has started, and those have started."""
+    found: dict[int, str] = {}
+    processes = list(_processes())
+    families = [ancestor]
+    for family in families:
+        children = {pid: command for pid, parent, command in processes if parent == family}
+        found |= children
+        families.extend(children)
+    return found
+
+
 def write_stack_file(layout: Layout, ports: Ports, directory: Path | None) -> None:
     """Write the clone's stack file `dev`: ports of its own, and the directory of its host unless that is the default."""
     host = {"platform": "local"} | ({"directory": str(directory)} if directory else {})

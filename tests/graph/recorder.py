@@ -95,7 +95,7 @@ class Recorder(mocks.MockMonitor):
 
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> Any:  # noqa: N802 - Pulumi's name
         with _event_loop_of_this_thread():
-            response = super().RegisterResource(request)
+            response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
             if request.name in self.graph.resources:
                 raise AssertionError(f"there are two resources of the name {request.name}")
@@ -106,7 +106,7 @@ class Recorder(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Any:  # noqa: N802
         if request.urn in self._names:
             self.graph.registered_outputs.append(self._names[request.urn])
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
     def _resource(self, request: resource_pb2.RegisterResourceRequest) -> Resource:
         return Resource(
@@ -161,7 +161,7 @@ def record(values: Mapping[str, str], *, preview: bool = False) -> Graph:
     recorder = Recorder(Engine(preview=preview))
     graph = recorder.graph
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def program() -> Any:
         runpy.run_path(str(CHECKOUT / "__main__.py"))
         root = get_root_resource()

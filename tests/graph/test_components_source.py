@@ -48,7 +48,7 @@ class TestComponents:
         (registered,) = [node for node in ast.walk(last) if isinstance(node, ast.Dict)]
         for key, value in zip(registered.keys, registered.values, strict=True):
             assert isinstance(key, ast.Constant)
-            assert ast.unparse(value) == f"self.{key.value}"
+            assert ast.unparse(value) == f"self.{key.value!s}"
 
     def test_the_callers_options_stay_with_the_component(self, component: ast.ClassDef) -> None:
         uses = [node for node in ast.walk(constructor(component)) if isinstance(node, ast.Name) and node.id == "opts"]

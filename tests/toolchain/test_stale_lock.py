@@ -14,7 +14,7 @@ from toolchain import stale_lock
 
 @pytest.fixture
 def cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stub of Pulumi that notes what it was asked; returns the file of its notes."""
+    """Put a stub of Pulumi on PATH that notes what it was asked; returns the file of its notes."""
     notes = tmp_path / "notes"
     stub = tmp_path / "bin" / "pulumi"
     stub.parent.mkdir()

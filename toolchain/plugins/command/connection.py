@@ -102,6 +102,8 @@ class Connections:
         transport = paramiko.Transport(link)
         with self._lock:
             self._open.append(transport)
+            if self._closed.is_set():
+                transport.close()
         try:
             if pinned is not None:
                 kind = str(pinned.key_type)
