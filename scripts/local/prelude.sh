@@ -39,6 +39,8 @@ install_environment() {
     return
   fi
   echo "installing $lock; this may take a minute"
+  # of a run that was cut off: pip may have outlived it
+  end_processes TERM "^$(pattern_of "$directory")/bin/python -m pip "
   rm -rf "$directory"
   mkdir -p "$directory"
   "$(find_python)" -m venv "$directory" || fail "python -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"
@@ -62,14 +64,18 @@ supervisor_stopped() { ! supervisor_runs; }
 
 # Ends what outlived a killed or lost supervisor and would hold the ports; a supervisor first, as it would start them again.
 end_orphans() {
-  local place=${root//./\\.}
-  command -v pgrep >/dev/null || return 0
+  local place
+  place=$(pattern_of "$root")
   end_processes TERM "^$place/runtime/supervisor/bin/[^ ]+ $place/runtime/supervisor/bin/supervisord "
   end_processes INT "^$place/runtime/[^ ]+ (-m prefect|-D )"
 }
 
+# pattern_of PATH: for pgrep
+pattern_of() { echo "${1//./\\.}"; }
+
 # end_processes SIGNAL PATTERN
 end_processes() {
+  command -v pgrep >/dev/null || return 0
   none_left "$2" && return
   pkill "-$1" -f "$2" || true
   wait_until 60 none_left "$2" || pkill -KILL -f "$2" || true
