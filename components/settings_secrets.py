@@ -15,14 +15,14 @@ _PASSWORD_RULE = "at least 12 printable ASCII characters, no blanks and none of 
 
 @dataclass(frozen=True)
 class SecretRule:
-    """What a secret must be: in words, as a pattern, and as shell text that makes one (nothing: Pulumi asks for it)."""
+    """What a secret must be: in words, as a pattern, and as a command that prints one (nothing: Pulumi asks for it)."""
 
     allowed: str
     pattern: str
     example: str = ""
 
 
-_DATABASE_PASSWORD = SecretRule(_PASSWORD_RULE, _PASSWORD, '"$(openssl rand -hex 20)"')
+_DATABASE_PASSWORD = SecretRule(_PASSWORD_RULE, _PASSWORD, "openssl rand -hex 20")
 
 REQUIRED_SECRETS = {
     "databasePassword": _DATABASE_PASSWORD,
@@ -30,19 +30,19 @@ REQUIRED_SECRETS = {
     "authString": SecretRule(
         f"user:password, the password of {_PASSWORD_RULE}",
         rf"[A-Za-z0-9._@-]+:{_PASSWORD}",
-        '"admin:$(openssl rand -hex 20)"',
+        "openssl rand -hex 20 | sed 's/^/admin:/'",
     ),
     "encryptionKey": SecretRule(
         "a Fernet key: 32 random bytes in URL-safe base64",
         "[A-Za-z0-9_-]{43}=",
-        "\"$(openssl rand -base64 32 | tr '+/' '-_')\"",
+        "openssl rand -base64 32 | tr '+/' '-_'",
     ),
 }
 OPTIONAL_SECRETS = {
     "sshPrivateKey": SecretRule(
         "a private key as ssh-keygen writes it",
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----\n.+",
-        "< ~/.ssh/id_ed25519",
+        "cat ~/.ssh/id_ed25519",
     ),
 }
 _SECRET_BLOCK = SecretRule("any text that is not blank", r"(?s).*\S.*")
@@ -67,11 +67,11 @@ def check_secrets(problems: Problems, values: Mapping[str, str], secret_keys: Se
 
 
 def _check_secret(problems: Problems, key: str, rule: SecretRule, value: str | None, is_secret: bool) -> None:
-    if value is None:
+    if not value:
         problems.add_secret(key, "is missing", rule.allowed, rule.example)
     elif not is_secret:
         # the same value: another encryption key would make the blocks unreadable
-        same = f'"$(pulumi config get --stack {problems.stack} {key})"'
+        same = f"pulumi config get --stack {problems.stack} {key}"
         problems.add_secret(key, "stands in the stack file in clear text", "a secret", same)
     elif not re.fullmatch(rule.pattern, value):
         problems.add_secret(key, "is a secret of the wrong form", rule.allowed, rule.example)

@@ -57,9 +57,9 @@ class Problems:
         self._note(key, given, allowed, f"{removal} && {setting}")
 
     def add_secret(self, key: str, given: str, allowed: str, example: str) -> None:
-        """Note that a secret is wrong; `example` is shell text that gives a good one, or nothing to be asked for it."""
-        command = f"pulumi config set --stack {self.stack} --secret {shlex.quote(key)} {example}"
-        self._note(key, given, allowed, command.rstrip())
+        """Note that a secret is wrong; `example` is a command that prints a good one, or nothing to be asked for it."""
+        command = f"pulumi config set --stack {self.stack} --secret {shlex.quote(key)}"
+        self._note(key, given, allowed, f"{example} | {command}" if example else command)
 
     def add_needless(self, key: str, given: str, allowed: str) -> None:
         """Note something that must go; for a whole section, its default takes over."""
