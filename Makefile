@@ -37,7 +37,7 @@ env: ## print the settings with which plain Pulumi works
 	@$(TOOLCHAIN) env
 
 test: ## run the tests; ARGS go to pytest
-	@$(TEST) python -m pytest $(ARGS)
+	@$(TEST) python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 check: ## lint and type-check
 	@$(TEST) ruff check
