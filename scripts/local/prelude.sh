@@ -13,8 +13,9 @@ as_service_user() { if is_root; then runuser -u prefect -- "$@"; else "$@"; fi; 
 
 # Services get an environment of their own, not that of whoever ran Pulumi, and a temporary directory of their own:
 # Prefect workers share /tmp/runner_storage, which belongs to whoever came first.
-clean_environment() {
-  env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$root/data/prefect" TMPDIR="$root/tmp" LANG=C.UTF-8 ${TZ:+TZ="$TZ"} "$@"
+# (As runuser sets HOME to the user's, which is below the first host of this machine, env comes after it.)
+clean_environment_as_service_user() {
+  as_service_user env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$root/data/prefect" TMPDIR="$root/tmp" LANG=C.UTF-8 ${TZ:+TZ="$TZ"} "$@"
 }
 
 # Prints a Python that whoever runs the services may run too.
@@ -100,10 +101,6 @@ take_turn() {
   ln -s "$$" "$root/run/starting" 2>/dev/null && return
   kill -0 "$(readlink "$root/run/starting")" 2>/dev/null || rm -f "$root/run/starting"
   return 1
-}
-
-clean_environment_as_service_user() {
-  if is_root; then clean_environment runuser -u prefect -- "$@"; else clean_environment "$@"; fi
 }
 
 stop_supervisor() {

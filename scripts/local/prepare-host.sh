@@ -6,7 +6,7 @@ create() {
   local before
   before=$(describe)
   if is_root && ! id prefect >/dev/null 2>&1; then
-    useradd --system --home-dir "$root/data/prefect" --no-create-home --shell /usr/sbin/nologin prefect
+    useradd --system --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin prefect
   fi
   make_directories
   install_environment "$root/runtime/supervisor" supervisor
