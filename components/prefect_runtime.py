@@ -32,12 +32,15 @@ class PrefectRuntime(pulumi.ComponentResource):
         super().__init__("prefect-selfhost:index:PrefectRuntime", name, None, opts)
         on = args.host.scope(self, name)
         lock = f"prefect-{args.version}"
-        directory = on.path("runtime", f"{lock}-{lock_fingerprint(lock)}")
+        environment = f"{lock}-{lock_fingerprint(lock)}"
         self.host = args.host
         self.version = args.version
-        self.python = f"{directory}/bin/python"
-        self.installed = on.script("install", "install-runtime", {"lock": lock, "directory": directory})
+        self.python = args.host.platform.python(environment)
+        settings = {"lock": lock, "directory": on.path("runtime", environment)}
+        self.installed = on.script("install", "install-runtime", settings)
         self.flows_directory = on.path("configuration", "flows")
         canary = (SCRIPTS / "templates" / "canary.py").read_text()
-        self.flow = on.file("canary-flow", HostFile(path=f"{self.flows_directory}/canary.py", content=canary))
+        self.flow = on.file(
+            "canary-flow", HostFile(path=on.path("configuration", "flows", "canary.py"), content=canary)
+        )
         self.register_outputs({"version": self.version})

@@ -71,6 +71,10 @@ class Platform(Protocol):
         """Return the full path of something of kind `area`."""
         ...
 
+    def python(self, environment: str) -> str:
+        """Return the full path of the Python of `environment`, a Python environment of the area `runtime`."""
+        ...
+
     def file(self, file: HostFile) -> Commands:
         """Return the commands that write `file`, its content on stdin, and remove it."""
         ...

@@ -25,6 +25,10 @@ class Linux:
         """Return a path by the Filesystem Hierarchy Standard."""
         return "/".join([ROOTS[area], *parts])
 
+    def python(self, environment: str) -> str:
+        """Return the Python of a virtual environment."""
+        return self.path("runtime", environment, "bin", "python")
+
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as root."""
         return bash.file_commands(file, PRIVILEGED)

@@ -21,7 +21,7 @@ def default_directory(checkout: Path, stack: str, host: str, user_id: int) -> st
     if user_id:
         return str(checkout / ".local" / "hosts" / stack / host)
     checkout_id = hashlib.sha256(str(checkout).encode()).hexdigest()[:8]
-    return f"{SYSTEM_DIRECTORY}/{stack}-{host}-{checkout_id}"
+    return f"{SYSTEM_DIRECTORY}/{checkout_id}/{stack}/{host}"
 
 
 class Local:
@@ -35,6 +35,10 @@ class Local:
     def path(self, area: Area, *parts: str) -> str:
         """Return a path below the host's directory."""
         return "/".join([self.directory, area, *parts])
+
+    def python(self, environment: str) -> str:
+        """Return the Python of a virtual environment."""
+        return self.path("runtime", environment, "bin", "python")
 
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as whoever runs Pulumi; for root, services all run as the user `prefect`."""

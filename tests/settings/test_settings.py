@@ -309,7 +309,7 @@ def test_the_purge_switch_is_true_or_false(value: str) -> None:
 
 
 def test_pulumi_yaml_and_the_code_know_the_same_keys() -> None:
-    """Plain keys are declared, each with a default; secrets are told in a comment, or Pulumi itself would demand them."""
+    """Plain keys are declared, with defaults; secrets are told in a comment, or Pulumi itself would demand them."""
     told = set(re.findall(r"^  #   (\w\S*)", (CHECKOUT / "Pulumi.yaml").read_text(), re.MULTILINE))
 
     assert set(SCHEMA) == {*SECTIONS, *SWITCHES}
