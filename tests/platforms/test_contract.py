@@ -110,7 +110,7 @@ class TestDefaultDirectory:
 
     def test_root_uses_a_place_that_the_service_user_can_reach(self) -> None:
         found = default_directory(Path("/root/prefect"), "dev", "box", 0)
-        assert re.fullmatch(r"/var/lib/prefect-selfhost/dev[-_]box-[0-9a-f]{8}", found)
+        assert re.fullmatch(r"/var/lib/prefect-selfhost/[0-9a-f]{8}/dev/box", found)
 
     @pytest.mark.parametrize("user_id", [0, 1000])
     def test_checkouts_stacks_and_hosts_have_directories_of_their_own(self, user_id: int) -> None:
