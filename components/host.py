@@ -30,6 +30,8 @@ class Step:
 
     resource: pulumi.Resource
     fingerprint: pulumi.Output[str]
+    report: pulumi.Output[str]
+    """What the host answered, with the time for a file: another one each time that it was written."""
 
 
 class Host(pulumi.ComponentResource):
@@ -58,7 +60,7 @@ class Host(pulumi.ComponentResource):
 
     def command(
         self, name: str, commands: Commands, stdin: pulumi.Input[str], opts: pulumi.ResourceOptions
-    ) -> pulumi.Resource:
+    ) -> local.Command | remote.Command:
         """Run `commands` on this machine or over SSH."""
         if self._connection is None:
             return local.Command(
@@ -105,7 +107,8 @@ class HostScope:
         """
         text = pulumi.Output.from_input(file.content if content is None else content)
         resource = self._command(suffix, self._host.platform.file(file), text, after)
-        return Step(resource, text.apply(lambda known: fingerprint(file.path, file.mode, file.owner, known)))
+        written = text.apply(lambda known: fingerprint(file.path, file.mode, file.owner, known))
+        return Step(resource, written, resource.stdout)
 
     def script(
         self,
@@ -121,7 +124,8 @@ class HostScope:
         payload = known_settings.apply(lambda known: platform.payload(script, known))
         resource = self._command(suffix, platform.script(script), payload, after)
         # not of the script's text: a better script runs again, but restarts nobody
-        return Step(resource, known_settings.apply(lambda known: fingerprint(*known, *known.values())))
+        done = known_settings.apply(lambda known: fingerprint(*known, *known.values()))
+        return Step(resource, done, resource.stdout)
 
     def service(
         self,
@@ -136,17 +140,20 @@ class HostScope:
         The step is done when the service is healthy, and fails with the end of its log when it does not become so.
         """
         definition = self.file(f"{suffix}-definition", self._host.platform.service_definition(service))
-        parts = pulumi.Output.all(definition.fingerprint, *(step.fingerprint for step in reads))
-        started_from = parts.apply(lambda known: fingerprint(*known))
+        steps = [definition, *reads]
+        started_from = pulumi.Output.all(*(step.fingerprint for step in steps)).apply(lambda known: fingerprint(*known))
+        # a change that failed and was taken back leaves this step as its state says, but the host is not: ask again
+        reports = pulumi.Output.all(*(step.report for step in steps)).apply(lambda known: fingerprint(*known))
         settings: dict[str, pulumi.Input[str]] = {
             "service": service.name,
             "health_url": service.health_url,
             "start_seconds": str(service.start_seconds),
             "settle_seconds": str(service.settle_seconds),
             "fingerprint": started_from,
+            "reports": reports,
         }
         step = self.script(suffix, "service", settings, after=[definition, *reads, *after])
-        return Step(step.resource, started_from)
+        return Step(step.resource, started_from, step.report)
 
     def _command(
         self,
@@ -154,7 +161,7 @@ class HostScope:
         commands: Commands,
         stdin: pulumi.Input[str],
         after: Sequence[Step | pulumi.Resource],
-    ) -> pulumi.Resource:
+    ) -> local.Command | remote.Command:
         # the host being ready, and earlier steps being done, are effects that no value shows
         steps = [*self._ready, *after]
         resources = [step.resource if isinstance(step, Step) else step for step in steps]

@@ -19,7 +19,8 @@ BOOTSTRAP = (
 WRITE_FILE = (
     'set -eu; umask 077; new="$3.new"; (umask 022; mkdir -p "$(dirname "$3")"); cat >"$new"; chmod "$1" "$new"; '
     'if [ "$(id -u)" = 0 ] && id "$2" >/dev/null 2>&1; then chown "$2" "$new"; fi; '
-    'if cmp -s "$new" "$3"; then echo "unchanged: $3"; else echo "changed: $3"; fi; mv -f "$new" "$3"'
+    'if cmp -s "$new" "$3"; then echo "unchanged: $3"; else echo "changed: $3, $(date -u +%FT%TZ)"; fi; '
+    'mv -f "$new" "$3"'
 )
 
 

@@ -63,7 +63,9 @@ def test_whether_destroy_deletes_the_data_reaches_the_script_that_does_it(before
 
 
 def test_a_preview_shows_the_same_files_as_the_update_writes(before: Graph) -> None:
+    """All is known beforehand but what a host answers, which a service's script is told."""
     preview = record(stack_file(**BLOCK), preview=True)
 
-    for name, resource in before.resources.items():
-        assert preview.resources[name].inputs == resource.inputs
+    services = {"postgres-service", "server-service", "worker-default-service"}
+    for name in set(before.resources) - services:
+        assert preview.resources[name].inputs == before.resources[name].inputs

@@ -88,7 +88,9 @@ class Connections:
     def _connect(self, connection: Properties) -> socket.socket:
         address = (str(connection["host"]), int(connection["port"]))
         try:
-            return socket.create_connection(address, timeout=_seconds(connection))
+            link = socket.create_connection(address, timeout=_seconds(connection))
+            _keep_alive(link)
+            return link
         except TimeoutError as error:
             raise _DialError(f"dial tcp {address[0]}:{address[1]}: i/o timeout") from error
         except socket.gaierror as error:
@@ -122,6 +124,14 @@ class Connections:
             transport.close()
             raise
         return transport
+
+
+def _keep_alive(link: socket.socket) -> None:
+    """Notice within 150 s that the host is gone, as Go's connections do: https://pkg.go.dev/net#KeepAliveConfig."""
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle = getattr(socket, "TCP_KEEPIDLE", 0x10)  # macOS calls it TCP_KEEPALIVE
+    for option, value in ((idle, 15), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 9)):
+        link.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _through(bridge: paramiko.Transport, connection: Properties) -> paramiko.Channel:
