@@ -50,6 +50,8 @@ class Linux:
             f"Description={service.description}",
             f"After={' '.join(['network-online.target', *units])}",
             f"Wants={' '.join(['network-online.target', *units])}",
+            # without this systemd gives up on a service that fails five times, such as one that waits for its database
+            "StartLimitIntervalSec=0",
             "",
             "[Service]",
             f"User={service.user}",

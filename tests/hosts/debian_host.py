@@ -98,6 +98,8 @@ class Container:
         end_processes(self._control_groups)
         if self._process is not None:
             self._process.wait(timeout=30)
+        # data that was never acknowledged keeps the host's network alive for minutes; else the cable is gone by itself
+        subprocess.run(["ip", "link", "delete", self.cable], check=False, capture_output=True)
         wait_until(lambda: not Path("/sys/class/net", self.cable).exists(), f"{self.cable} to disappear")
 
     def remove(self) -> None:

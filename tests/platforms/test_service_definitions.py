@@ -49,6 +49,7 @@ class TestSystemd:
             "Description=Prefect server\n"
             "After=network-online.target postgresql.service\n"
             "Wants=network-online.target postgresql.service\n"
+            "StartLimitIntervalSec=0\n"
             "\n"
             "[Service]\n"
             "User=prefect\n"
