@@ -33,6 +33,13 @@ class Request:
     body: Any
 
 
+class _QuietServer(ThreadingHTTPServer):
+    """Clients that give up midway are what the tests are about, no news for their output."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 class FakeServer:
     """Gives `answers` one by one, the last one for ever. A function gets the request and gives the answer."""
 
@@ -40,7 +47,7 @@ class FakeServer:
         self.answers: list[Answer | Callable[[Request], Answer]] = [Answer()]
         self.requests: list[Request] = []
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._http = _QuietServer(("127.0.0.1", port), self._handler())
         if tls:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self._http.server_address[1]
