@@ -44,6 +44,7 @@ check: ## lint and type-check
 	@$(TEST) ruff format --check
 	@$(TEST) python -m mypy .
 	@$(TEST) find scripts toolchain -name '*.sh' -exec shellcheck {} +
+	@$(TEST) python -m pytest --quiet tests/documents/test_documents.py tests/documents/test_files.py
 
 lock: ## resolve the Python dependencies anew
 	@$(TEST) sh toolchain/lock.sh
