@@ -37,7 +37,12 @@ env: ## print the settings with which plain Pulumi works
 	@$(TOOLCHAIN) env
 
 test: ## run the tests; ARGS go to pytest
-	@$(TEST) python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+ifdef ARGS
+	@$(TEST) python -m pytest $(ARGS)
+else
+	@$(TEST) python -m pytest --numprocesses 2 --dist loadgroup --ignore tests/engine
+	@$(TEST) python -m pytest tests/engine
+endif
 
 check: ## lint and type-check
 	@$(TEST) ruff check

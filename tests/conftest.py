@@ -13,6 +13,7 @@ with warnings.catch_warnings():
         importlib.import_module(module)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a directory's tests in one process of `pytest --dist loadgroup`: they share a host, a server or a stack."""
     tests = Path(__file__).parent
