@@ -27,7 +27,8 @@ def server_variables(
         **EVERYWHERE,
         "PREFECT_HOME": home,
         "PREFECT_LOGGING_LEVEL": log_level,
-        "PREFECT_SERVER_LOGGING_LEVEL": log_level,
+        # at DEBUG, uvicorn logs what comes over web sockets, the password of each among it
+        "PREFECT_SERVER_LOGGING_LEVEL": "INFO" if log_level == "DEBUG" else log_level,
         "PREFECT_SERVER_API_HOST": address,
         "PREFECT_SERVER_API_PORT": str(port),
         # what the browser is told; the default follows PREFECT_API_URL, which is not for browsers

@@ -67,7 +67,7 @@ class ServerSettings:
     port: int
     """PREFECT_SERVER_API_PORT, default 4200."""
     log_level: str
-    """PREFECT_LOGGING_LEVEL and PREFECT_SERVER_LOGGING_LEVEL, default INFO."""
+    """PREFECT_LOGGING_LEVEL, default INFO; PREFECT_SERVER_LOGGING_LEVEL is the same, but not below INFO."""
 
 
 @dataclass(frozen=True, kw_only=True)

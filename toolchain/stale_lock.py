@@ -4,7 +4,6 @@ Only the file backend leaves such locks; there, each is a JSON file that names t
 """
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -20,6 +19,22 @@ def release(stack: str, environ: Mapping[str, str]) -> None:
     if owners and all(owner["hostname"] == platform.node() and not runs(owner["pid"]) for owner in owners):
         say(f"Stack {stack} was left locked by a Pulumi that was killed; releasing it")
         subprocess.run(["pulumi", "cancel", "--yes", "--stack", stack], check=False, capture_output=True)
+        forget_interrupted(stack)
+
+
+def forget_interrupted(stack: str) -> None:
+    """Drop the operations that were cut off, of which Pulumi would warn for ever: each is done again, and converges."""
+    exported = _pulumi("export", stack)
+    if exported.returncode:
+        return
+    state = json.loads(exported.stdout)
+    if state["deployment"].pop("pending_operations", None):
+        _pulumi("import", stack, json.dumps(state))
+
+
+def _pulumi(action: str, stack: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
+    command = ["pulumi", "stack", action, "--stack", stack]
+    return subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False)
 
 
 def lock_files(stack: str, environ: Mapping[str, str]) -> list[Path]:
@@ -32,11 +47,7 @@ def lock_files(stack: str, environ: Mapping[str, str]) -> list[Path]:
 
 
 def runs(process_id: int) -> bool:
-    """Tell whether a process exists, whoever's it is."""
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Tell whether a process runs, whoever's it is; one that ended, and that its parent has yet to notice, does not."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(process_id)], capture_output=True, text=True, check=False)
+    state = listed.stdout.strip()
+    return state != "" and not state.startswith("Z")

@@ -18,7 +18,16 @@ def cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     notes = tmp_path / "notes"
     stub = tmp_path / "bin" / "pulumi"
     stub.parent.mkdir()
-    stub.write_text(f'#!/bin/sh\necho "$*" >>"{notes}"\n')
+    state = '{"deployment": {"resources": [], "pending_operations": [{"type": "creating"}]}}'
+    stub.write_text(
+        f"""#!/bin/sh
+echo "$*" >>"{notes}"
+case "$2" in
+  export) echo '{state}' ;;
+  import) cat >>"{notes}" ;;
+esac
+"""
+    )
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", f"{stub.parent}:{os.environ['PATH']}")
     return notes
@@ -42,7 +51,25 @@ def ended_process() -> int:
 def test_a_lock_whose_process_is_gone_is_released(tmp_path: Path, cancelled: Path) -> None:
     stale_lock.release("dev", locked(tmp_path / "state", ended_process()))
 
-    assert cancelled.read_text() == "cancel --yes --stack dev\n"
+    first, *others, imported = cancelled.read_text().splitlines()
+    assert first == "cancel --yes --stack dev"
+    assert others == ["stack export --stack dev", "stack import --stack dev"]
+    assert json.loads(imported) == {"deployment": {"resources": []}}, "Pulumi would warn of what was cut off for ever"
+
+
+def test_a_process_that_ended_unnoticed_by_its_parent_is_gone(tmp_path: Path, cancelled: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.read()  # until it has ended; it is not waited for yet
+        environment = locked(tmp_path / "state", process.pid)
+        for _ in range(100):
+            stale_lock.release("dev", environment)
+            if cancelled.exists():
+                break
+        assert cancelled.exists()
+    finally:
+        process.communicate()
 
 
 def test_a_lock_whose_process_runs_is_respected(tmp_path: Path, cancelled: Path) -> None:
