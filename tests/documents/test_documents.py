@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.settings_secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
+from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA
 
 DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
@@ -148,7 +148,7 @@ class TestTheseTests:
     """They find what is made up, and let pass what is there."""
 
     def test_paths(self) -> None:
-        text = "`components/settings.py` `components/no_such.py` `scripts/PLATFORM/` `scripts/nowhere/` `Pulumi.X.yaml`"
+        text = "`components/host.py` `components/no_such.py` `scripts/PLATFORM/` `scripts/nowhere/` `Pulumi.X.yaml`"
         assert unknown_paths(text, CHECKOUT) == {"components/no_such.py", "scripts/nowhere/"}
         assert unknown_paths("`compnents/settings.py` `/etc/hosts.conf` `and/or` `gone.md`", CHECKOUT) == {
             "compnents/settings.py",

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from components.settings import Settings, parse_settings
-from components.settings_table import Problem, SettingsError
+from components.settings.table import Problem, SettingsError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROJECT = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings_table import Problem
+from components.settings.table import Problem
 from tests.settings.stack_file import CHECKOUT, SCHEMA, problems, stack_file
 
 BROKEN: dict[str, Any] = {

@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from components.settings import SECTIONS, SWITCHES, parse_settings
-from components.settings_secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS
-from components.settings_table import SettingsError
+from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS
+from components.settings.table import SettingsError
 from tests.settings.stack_file import SECRETS, parsed, problems, stack_file
 
 _LABEL = "OPENSSH PRIVATE" + " KEY"

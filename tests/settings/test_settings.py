@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.settings import SECTIONS, SWITCHES, HostSettings, Settings
-from components.settings_secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
+from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA, parsed, problems, stack_file
 
 LOCAL = {"platform": "local"}

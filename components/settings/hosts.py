@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.platforms import default_directory
-from components.settings_table import Table
+from components.settings.table import Table
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 PLATFORMS = ("local", "linux")
 
 

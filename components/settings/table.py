@@ -215,6 +215,11 @@ class Table:
         return f'{self.key}["{escaped}"]'
 
 
+def only(names: list[str]) -> str | None:
+    """Return what need not be said: the one thing there is to choose."""
+    return names[0] if len(names) == 1 else None
+
+
 def _nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 

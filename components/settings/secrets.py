@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from components.prefect_api import blocks
-from components.settings_table import Problems
+from components.settings.table import Problems
 
 SECRET_BLOCK_PREFIX = "secretBlock-"  # noqa: S105 - a key's prefix, not a secret
 

@@ -1,0 +1,29 @@
+"""What a stack file says, as frozen values."""
+
+from components.settings.hosts import HostSettings
+from components.settings.loading import (
+    SECTIONS,
+    SWITCHES,
+    Secrets,
+    Settings,
+    load_settings,
+    parse_settings,
+)
+from components.settings.postgres import PostgresSettings
+from components.settings.server import ServerSettings, supported_versions
+from components.settings.workers import WorkerSettings, WorkPoolSettings
+
+__all__ = [
+    "SECTIONS",
+    "SWITCHES",
+    "HostSettings",
+    "PostgresSettings",
+    "Secrets",
+    "ServerSettings",
+    "Settings",
+    "WorkPoolSettings",
+    "WorkerSettings",
+    "load_settings",
+    "parse_settings",
+    "supported_versions",
+]

@@ -1,0 +1,149 @@
+"""The one doorway for configuration: a stack file in, frozen values out, or one error with every problem.
+
+`parse_settings` is pure and knows nothing of Pulumi; `load_settings` feeds it the running stack's configuration.
+The keys, their types and the defaults of a stack that sets nothing stand in Pulumi.yaml.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+from components.settings.hosts import HostSettings, read_hosts
+from components.settings.ports import with_ports
+from components.settings.postgres import PostgresSettings, check_connections, read_postgres
+from components.settings.secrets import (
+    OPTIONAL_SECRETS,
+    REQUIRED_SECRETS,
+    SECRET_BLOCK_PREFIX,
+    check_secrets,
+    secret_block_names,
+)
+from components.settings.server import ServerSettings, read_server
+from components.settings.table import Problems, SettingsError, Table
+from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
+
+SECTIONS = ("hosts", "postgres", "server", "workPools", "workers")
+SWITCHES = ("purgeOnDestroy",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a stack file says, save the secret values."""
+
+    stack: str
+    hosts: tuple[HostSettings, ...]
+    postgres: PostgresSettings
+    server: ServerSettings
+    work_pools: tuple[WorkPoolSettings, ...]
+    workers: tuple[WorkerSettings, ...]
+    secret_blocks: tuple[str, ...]
+    """Names of the Prefect `secret` blocks, each with its value under the key `secretBlock-NAME`."""
+    purge_on_destroy: bool
+    """Whether `pulumi destroy` removes the data too; otherwise it is set aside."""
+
+    @property
+    def prefect_hosts(self) -> tuple[str, ...]:
+        """Names of the hosts that run Prefect itself: servers and workers."""
+        return tuple(sorted({*self.server.hosts, *(worker.host for worker in self.workers)}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """The secret values of a stack file, each an Output that Pulumi keeps encrypted."""
+
+    database_password: pulumi.Output[str]
+    database_admin_password: pulumi.Output[str]
+    auth_string: pulumi.Output[str]
+    encryption_key: pulumi.Output[str]
+    ssh_private_key: pulumi.Output[str] | None
+    """For hosts reached by SSH; None to ask the SSH agent."""
+    secret_blocks: dict[str, pulumi.Output[str]]
+
+
+def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
+    """Read the running stack's configuration.
+
+    Raises:
+        pulumi.RunError: naming every key that is missing, unknown or wrong.
+    """
+    prefix = f"{config.name}:"
+    values = {
+        key.removeprefix(prefix): value
+        for key, value in {**get_config_env(), **CONFIG.get()}.items()
+        if key.startswith(prefix)
+    }
+    secret_keys = {key for key in values if pulumi.runtime.is_config_secret(prefix + key)}
+    try:
+        settings = parse_settings(values, secret_keys, pulumi.get_stack(), os.geteuid())
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
+    secrets = Secrets(
+        database_password=config.require_secret("databasePassword"),
+        database_admin_password=config.require_secret("databaseAdminPassword"),
+        auth_string=config.require_secret("authString"),
+        encryption_key=config.require_secret("encryptionKey"),
+        ssh_private_key=config.get_secret("sshPrivateKey"),
+        secret_blocks={name: config.require_secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
+    )
+    return settings, secrets
+
+
+def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str, user_id: int) -> Settings:
+    """Turn configuration as Pulumi gives it (JSON text for tables) into settings.
+
+    `user_id` is that of the user who runs Pulumi, 0 for root.
+
+    Raises:
+        SettingsError: naming every key that is missing, unknown or wrong.
+    """
+    problems = Problems(stack)
+    _check_keys(problems, values, secret_keys)
+    check_secrets(problems, values, secret_keys)
+    tables = {name: _section(problems, name, values.get(name), secret=name in secret_keys) for name in SECTIONS}
+    hosts = read_hosts(tables["hosts"], stack, user_id)
+    pools = read_work_pools(tables["workPools"])
+    workers = read_workers(tables["workers"], hosts, pools)
+    postgres = read_postgres(tables["postgres"], hosts)
+    server = read_server(tables["server"], hosts)
+    check_connections(problems, postgres, server)
+    hosts = with_ports(problems, hosts, postgres, server, workers)
+    purge = values.get("purgeOnDestroy", "false")
+    if purge not in {"true", "false"} and "purgeOnDestroy" not in secret_keys:
+        problems.add("purgeOnDestroy", f"is {purge!r}", "true or false", "false")
+    problems.raise_if_any()
+    return Settings(
+        stack=stack,
+        hosts=hosts,
+        postgres=postgres,
+        server=server,
+        work_pools=pools,
+        workers=workers,
+        secret_blocks=secret_block_names(values.keys()),
+        purge_on_destroy=purge == "true",
+    )
+
+
+def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:
+    known = {*SECTIONS, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
+    for key in sorted(values):
+        if key in secret_keys and key in {*SECTIONS, *SWITCHES}:
+            secrets = ", ".join([*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME"])
+            problems.add_needless(key, "holds a secret", f"no secret; those stand under {secrets}")
+        elif key not in known and not key.startswith(SECRET_BLOCK_PREFIX):
+            problems.add_unknown(key, key, {*known, f"{SECRET_BLOCK_PREFIX}NAME"})
+
+
+def _section(problems: Problems, key: str, text: str | None, *, secret: bool) -> Table:
+    if secret:
+        return Table(problems, key, None)
+    if text is None:
+        problems.add_needless(key, "is missing", "a table of settings")
+        return Table(problems, key, None)
+    try:
+        return Table.read(problems, key, json.loads(text))
+    except ValueError:
+        return Table.read(problems, key, text)
