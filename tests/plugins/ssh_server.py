@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -142,6 +143,7 @@ class _Session(paramiko.ServerInterface):
             pump.join()
         status = process.wait()
         del self._server.running[process.pid]
+        _wait_for_end_of_input(channel)
         with contextlib.suppress(OSError, EOFError):
             channel.send_exit_status(status if status >= 0 else 128 - status)
             channel.close()
@@ -150,6 +152,13 @@ class _Session(paramiko.ServerInterface):
         channel = self._transport.accept(5)
         threading.Thread(target=_copy, args=[channel, link], daemon=True).start()
         _copy(link, channel)
+
+
+def _wait_for_end_of_input(channel: paramiko.Channel) -> None:
+    """Paramiko answers a request after its handler: a quick command would close the channel before it was granted."""
+    deadline = time.monotonic() + 5
+    while not (channel.eof_received or channel.closed) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _pump(source: Any, send: Any) -> None:
