@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the scripts of this platform share: which Python there is, and how a service's health is asked. They run as root.
+# What the scripts of this platform share: packages, which Python there is, and how a service's health is asked.
+# They run as root.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
@@ -37,4 +38,55 @@ accepts_connections() {
     # shellcheck disable=SC2016 # the inner bash expands them
     timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' probe "$1" "$2" 2>/dev/null
   fi
+}
+
+# package_version APT_NAME DNF_NAME: prints the installed version, nothing where the package is not installed
+package_version() {
+  if command -v apt-get >/dev/null; then
+    dpkg-query --show --showformat='${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'
+  else
+    rpm --query --queryformat '%{VERSION}-%{RELEASE}' "$2" 2>/dev/null || true
+  fi
+}
+
+# install_package APT_NAME DNF_NAME: from the sources this host has; nothing is done where it is installed
+install_package() {
+  [ -z "$(package_version "$1" "$2")" ] || return 0
+  local name=$2 index said
+  if command -v apt-get >/dev/null; then name=$1; fi
+  if said=$(try_to_install "$name" 2>&1); then return; fi
+  index=$(refresh_package_index 2>&1) || true
+  if said=$(try_to_install "$name" 2>&1); then return; fi
+  fail "the package $name could not be installed, not even after the package index was read again.
+Mend this host's package sources, or its way to them (network, DNS, proxy), then run pulumi up again.
+The index said: $(tail -n 5 <<<"$index")
+The installation said: $(tail -n 10 <<<"$said")"
+}
+
+# Waits up to five minutes for whoever else installs. A package's questions are answered with what this host has already.
+try_to_install() {
+  if command -v apt-get >/dev/null; then
+    LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 timeout 1200 apt-get install --quiet --yes \
+      --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
+      -o Acquire::https::Timeout=30 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$1"
+  else
+    timeout 1200 dnf install --quiet --assumeyes --setopt=timeout=30 --setopt=install_weak_deps=False "$1"
+  fi
+}
+
+refresh_package_index() {
+  if ! command -v apt-get >/dev/null; then
+    timeout 600 dnf makecache --refresh --quiet --setopt=timeout=30
+    return
+  fi
+  # until an installation that was cut off is finished, dpkg refuses all others
+  DEBIAN_FRONTEND=noninteractive timeout 600 dpkg --configure --pending --force-confdef --force-confold || true
+  # apt itself waits for the lock of installations only, not for that of the index
+  local deadline=$((SECONDS + 300)) said
+  until said=$(LC_ALL=C timeout 300 apt-get update --quiet -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
+    -o Acquire::https::Timeout=30 2>&1); do
+    [[ $said == *"Could not get lock"* && $SECONDS -lt $deadline ]] || break
+    sleep 2
+  done
+  echo "$said"
 }
