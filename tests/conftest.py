@@ -1,10 +1,14 @@
 """What all tests share."""
 
 import importlib
+import os
 import warnings
 from pathlib import Path
 
 import pytest
+
+# gRPC's handlers of a fork have brought down programs that tests started as another user, before these were executed
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 with warnings.catch_warnings():
     # they warn of deprecated classes of their own whenever they are imported; in tests warnings are errors
