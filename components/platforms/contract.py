@@ -47,12 +47,20 @@ class Service:
     """Program with full path, and its arguments; no secrets."""
     user: Literal["prefect", "postgres"]
     working_directory: str
+    """It may write there."""
     health_url: str
     """`http://...` must answer 200, `postgresql://HOST:PORT` accept connections; for an empty one it must stay up."""
     environment_files: tuple[str, ...] = ()
     """Files of NAME=value lines, later ones winning."""
     after: tuple[str, ...] = ()
     """Services on the same host that start before and stop after this one."""
+    sandbox: Literal["strict", "flows"] = "strict"
+    """`strict` for programs that we know: they may do what they need and nothing else. `flows` for programs that run
+    the users' code: it may reach what the user of the service may, save for becoming another or changing the system."""
+    writes: tuple[str, ...] = ()
+    """Directories, besides the working directory, that a `strict` program writes into."""
+    runtime_directory: str = ""
+    """A directory in the area `run`, made anew for its user at each start, that it writes into."""
     stop_signal: Literal["TERM", "INT"] = "TERM"
     start_seconds: int = 120
     """How long it may take to become healthy."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from components.platforms import bash
 from components.platforms.contract import Area, Commands, HostFile, Service
+from components.platforms.sandbox import sandbox_lines
 
 ROOTS: dict[Area, str] = {
     "configuration": "/etc/prefect",
@@ -54,6 +55,7 @@ class Linux:
             "StartLimitIntervalSec=0",
             "",
             "[Service]",
+            "Type=exec",
             f"User={service.user}",
             f"WorkingDirectory={service.working_directory}",
             *(f"EnvironmentFile={path}" for path in service.environment_files),
@@ -62,6 +64,8 @@ class Linux:
             "RestartSec=2",
             f"KillSignal=SIG{service.stop_signal}",
             f"TimeoutStopSec={service.stop_seconds}",
+            *_runtime_directory(service),
+            *sandbox_lines(service),
             "",
             "[Install]",
             "WantedBy=multi-user.target",
@@ -75,6 +79,11 @@ class Linux:
     def host_files(self) -> dict[str, HostFile]:
         """Nothing: systemd is there."""
         return {}
+
+
+def _runtime_directory(service: Service) -> list[str]:
+    relative = service.runtime_directory.removeprefix("/run/")
+    return [f"RuntimeDirectory={relative}"] if relative else []
 
 
 def _quoted(argument: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.platforms import Linux, Local, Service
+from components.platforms.sandbox import sandbox_lines
 from tests.settings.stack_file import CHECKOUT
 
 SERVER = Service(
@@ -21,6 +22,7 @@ SERVER = Service(
     health_url="http://127.0.0.1:4200/api/ready",
     environment_files=("/etc/prefect/server.env", "/etc/prefect/server.secrets.env"),
     after=("postgresql",),
+    runtime_directory="/run/prefect/ui",
     stop_signal="INT",
     stop_seconds=30,
 )
@@ -52,6 +54,7 @@ class TestSystemd:
             "StartLimitIntervalSec=0\n"
             "\n"
             "[Service]\n"
+            "Type=exec\n"
             "User=prefect\n"
             "WorkingDirectory=/var/lib/prefect\n"
             "EnvironmentFile=/etc/prefect/server.env\n"
@@ -61,7 +64,7 @@ class TestSystemd:
             "RestartSec=2\n"
             "KillSignal=SIGINT\n"
             "TimeoutStopSec=30\n"
-            "\n"
+            "RuntimeDirectory=prefect/ui\n" + "".join(f"{line}\n" for line in sandbox_lines(SERVER)) + "\n"
             "[Install]\n"
             "WantedBy=multi-user.target\n"
         )
