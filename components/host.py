@@ -174,12 +174,23 @@ def _platform(settings: HostSettings) -> Platform:
 
 
 def _connection(args: HostArgs) -> remote.ConnectionArgs | None:
-    if args.settings.platform == "local":
+    host, jump_host = args.settings, args.settings.jump_host
+    if host.platform == "local":
         return None
+    proxy = None
+    if jump_host is not None:
+        proxy = remote.ProxyConnectionArgs(
+            host=jump_host.address,
+            port=jump_host.port,
+            user=jump_host.user,
+            private_key=args.ssh_private_key,
+            host_key=jump_host.host_key,
+        )
     return remote.ConnectionArgs(
-        host=args.settings.address,
-        port=args.settings.port,
-        user=args.settings.user,
+        host=host.address,
+        port=host.port,
+        user=host.user,
         private_key=args.ssh_private_key,
-        host_key=args.settings.host_key,
+        host_key=host.host_key,
+        proxy=proxy,
     )

@@ -1,6 +1,8 @@
 """The machines of a stack file."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.platforms import default_directory
@@ -8,6 +10,8 @@ from components.settings.table import Table
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLATFORMS = ("local", "linux")
+TUNNEL_PORTS = range(20000, 30000, 2)
+"""Where the first tunnel port of a host is, unless the stack file says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +25,42 @@ class HostSettings:
     user: str = "root"
     host_key: str = ""
     """The server's public SSH key, `ssh-ed25519 AAAA...`; a server that shows another one is refused."""
+    jump_host: "HostSettings | None" = None
+    """The Linux host through which alone this one can be reached by SSH; None if it is reached directly."""
+    tunnel_port: int = 0
+    """First of two TCP ports, on the machine that runs Pulumi, that lead to a Linux host's database and Prefect API."""
     directory: str = ""
     """Where a local host keeps everything; see `platforms.local.default_directory`."""
     ports: tuple[tuple[str, int], ...] = ()
     """Every TCP port that the services of this host listen on, with the key that sets it."""
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything of Prefect runs here; a host that only others are reached through is left as it is."""
+        return bool(self.ports)
+
 
 def read_hosts(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ...]:
-    """Return the machines of a stack; two of them in one directory are a problem.
+    """Return the machines of a stack; two of them in one directory, or with one tunnel port, are a problem.
 
     `user_id` is that of the user who runs Pulumi, 0 for root.
     """
-    hosts = [_host(name, entry, default_directory(CHECKOUT, stack, name, user_id)) for name, entry in table.tables()]
+    entries = dict(table.tables())
+    hosts = {
+        name: _host(name, entry, default_directory(CHECKOUT, stack, name, user_id)) for name, entry in entries.items()
+    }
+    linux = {name: entry for name, entry in entries.items() if hosts[name].platform == "linux"}
+    jump_hosts, tunnel_ports = _jump_hosts(linux), _tunnel_ports(linux, stack)
+    for name, entry in linux.items():
+        hosts[name] = replace(
+            hosts[name], jump_host=hosts.get(jump_hosts.get(name, "")), tunnel_port=tunnel_ports[name]
+        )
+        entry.finish()
+    _check_directories(table, hosts.values())
+    return tuple(hosts.values())
+
+
+def _check_directories(table: Table, hosts: Iterable[HostSettings]) -> None:
     users: dict[str, str] = {}
     for host in hosts:
         user = users.setdefault(host.directory, host.name)
@@ -44,7 +72,52 @@ def read_hosts(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ..
                 "a directory of its own",
                 f"{host.directory}-{host.name}",
             )
-    return tuple(hosts)
+
+
+def _jump_hosts(entries: Mapping[str, Table]) -> dict[str, str]:
+    """Return the name of each host's jump host, for those that have one."""
+    given = {
+        name: entry.optional_choice("jumpHost", [*(other for other in entries if other != name), name])
+        for name, entry in entries.items()
+    }
+    found = {name: jump_host for name, jump_host in given.items() if jump_host}
+    for name, jump_host in list(found.items()):
+        problem = None
+        if jump_host == name:
+            problem = "this host itself"
+        elif jump_host in found:
+            problem = f"which is itself reached through {given[jump_host]}; there can be one jump, no more"
+        if problem:
+            entry = entries[name]
+            allowed = "another Linux host of this stack, one that is reached directly"
+            entry.problems.add_needless(f"{entry.key}.jumpHost", f"is {jump_host!r}, {problem}", allowed)
+    return found
+
+
+def _tunnel_ports(entries: Mapping[str, Table], stack: str) -> dict[str, int]:
+    """Return the first tunnel port of each host: the one set, else the first free one from where stack and name say."""
+    found: dict[str, int] = {}
+    for name, entry in entries.items():
+        port = entry.optional_integer("tunnelPort", minimum=1024, maximum=65534)
+        if port is None:
+            continue
+        user = next((other for other, taken in found.items() if abs(taken - port) < 2), None)
+        if user:
+            free = _free_tunnel_port(f"{stack}/{name}", found.values())
+            given = f"is {port}; {port} and {port + 1} are not free, as {user} has {found[user]} and {found[user] + 1}"
+            entry.problems.add(f"{entry.key}.tunnelPort", given, "the first of two ports of its own", str(free))
+        else:
+            found[name] = port
+    for name in entries:
+        if name not in found:
+            found[name] = _free_tunnel_port(f"{stack}/{name}", found.values())
+    return found
+
+
+def _free_tunnel_port(owner: str, taken: Collection[int]) -> int:
+    start = int.from_bytes(hashlib.sha256(owner.encode()).digest()[:8], "big")
+    candidates = (TUNNEL_PORTS[(start + step) % len(TUNNEL_PORTS)] for step in range(len(TUNNEL_PORTS)))
+    return next(port for port in candidates if all(abs(port - other) > 1 for other in taken))
 
 
 def _host(name: str, table: Table, default_directory: str) -> HostSettings:
@@ -71,7 +144,7 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
                 pattern=r"(/[\w.@+~-]+)+",
             ),
         )
-    table.finish()
+        table.finish()
     return host
 
 

@@ -139,6 +139,13 @@ class Table:
         )
         return default or ""
 
+    def optional_choice(self, name: str, choices: Iterable[str]) -> str | None:
+        """Return one of `choices`, or None where the key is absent."""
+        self._read.add(name)
+        if not self._values or self._values.get(name) is None:
+            return None
+        return self.choice(name, choices) or None
+
     def choices(self, name: str, choices: Iterable[str], default: str | None = None) -> tuple[str, ...]:
         """Return a non-empty list, each element one of `choices`; without `default`, an element, it is required."""
         choices = list(choices)
