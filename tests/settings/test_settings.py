@@ -90,7 +90,7 @@ def test_every_key_of_every_table_arrives() -> None:
     settings = parsed(stack_file(**GOOD_TABLES, purgeOnDestroy=True))
 
     assert (settings.hosts[0].name, settings.hosts[0].directory) == ("box", "/srv/prefect")
-    assert dataclasses.astuple(settings.postgres) == ("box", 5433, 200)
+    assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
     assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG")
     assert [dataclasses.astuple(pool) for pool in settings.work_pools] == [("etl", 3)]
     assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300)]
@@ -302,6 +302,8 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     }
     anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
+    # and in test_postgres.py
+    tested |= {f"postgres.{key}" for key in ("version", "aptSource", "memoryMib", "settings", "monitoringFrom")}
     assert anonymous == tested | {"server.hosts"}
 
 

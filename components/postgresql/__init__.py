@@ -1,0 +1,1 @@
+"""What a PostgreSQL cluster for Prefect should be: pure values and texts, no Pulumi."""
