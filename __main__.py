@@ -24,6 +24,7 @@ hosts = {
         ),
     )
     for host in settings.hosts
+    if host.is_used
 }
 
 postgres = PostgresHost(
@@ -32,6 +33,7 @@ postgres = PostgresHost(
         host=hosts[settings.postgres.host],
         port=settings.postgres.port,
         max_connections=settings.postgres.max_connections,
+        version=settings.postgres.version,
         admin_password=secrets.database_admin_password,
         password=secrets.database_password,
     ),
@@ -81,7 +83,7 @@ workers = {
 canaries = {
     pool.name: CanaryRun(
         f"canary-{pool.name}",
-        api_url=server.api_url,
+        api_url=server.api_url_here,
         work_pool=pool.name,
         path=members[0].flows_directory,
         entrypoint="canary.py:canary",

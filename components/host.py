@@ -5,12 +5,14 @@ The only caller of pulumi-command. Components say what should be true; the host'
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 from pulumi_command import local, remote
 
-from components.platforms import Commands, HostFile, Linux, Local, Platform, Service, fingerprint
+from components.platforms import Commands, HostFile, Linux, Local, Platform, ScheduledTask, Service, fingerprint
 from components.settings import HostSettings
+from components.tunnel import Tunnel, TunnelError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +40,19 @@ class Host(pulumi.ComponentResource):
     """A machine made ready: checked before anything is changed, then given users, directories and a supervisor."""
 
     address: str
+    """Where other hosts find it."""
+    loopback: str
+    """Where its own services find each other."""
     platform: Platform
 
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:Host", name, None, opts)
         self.address = args.settings.address
+        self.loopback = self.address if args.settings.platform == "local" else "127.0.0.1"
         self.platform = _platform(args.settings)
         self._connection = _connection(args)
+        self._tunnel = _tunnel(args)
+        self._settings = args.settings
         on = HostScope(self, self, name, ready=[])
         ports = {"ports": " ".join(f"{key}={port}" for key, port in args.settings.ports)}
         checked = on.script("preflight", "preflight", ports)
@@ -53,6 +61,23 @@ class Host(pulumi.ComponentResource):
         files = [on.file(suffix, file, after=[prepared]) for suffix, file in self.platform.host_files().items()]
         self._ready = [prepared, *files]
         self.register_outputs({"address": self.address})
+
+    def port_here(self, service: Literal["database", "api"], port: int) -> int:
+        """Return the port, on the machine that runs Pulumi, by which it reaches the host's `service` on loopback.
+
+        Raises:
+            pulumi.RunError: the port is taken by another program.
+        """
+        if self._tunnel is None:
+            return port
+        port_here = self._settings.tunnel_port + ("database", "api").index(service)
+        try:
+            self._tunnel.listen(port_here, port)
+        except TunnelError as error:
+            # a preview goes to no host
+            if not pulumi.runtime.is_dry_run():
+                raise pulumi.RunError(str(error)) from None
+        return port_here
 
     def scope(self, parent: pulumi.Resource, name: str) -> "HostScope":
         """Return the host's vocabulary for a component: what it makes becomes children of `parent`, `name`-SUFFIX."""
@@ -146,6 +171,7 @@ class HostScope:
         reports = pulumi.Output.all(*(step.report for step in steps)).apply(lambda known: fingerprint(*known))
         settings: dict[str, pulumi.Input[str]] = {
             "service": service.name,
+            "environment": service.environment,
             "health_url": service.health_url,
             "start_seconds": str(service.start_seconds),
             "settle_seconds": str(service.settle_seconds),
@@ -154,6 +180,19 @@ class HostScope:
         }
         step = self.script(suffix, "service", settings, after=[definition, *reads, *after])
         return Step(step.resource, started_from, step.report)
+
+    def program(self, suffix: str, name: str, *, after: Sequence[Step] = ()) -> Step:
+        """Write the program `name` of scripts/PLATFORM/programs, to be run by tasks and by people on the host."""
+        return self.file(suffix, self._host.platform.program(name), after=after)
+
+    def timer(self, suffix: str, task: ScheduledTask, *, after: Sequence[Step | pulumi.Resource] = ()) -> Step:
+        """Have `task` run at its times from now on; it is not run by that."""
+        files = self._host.platform.task_definitions(task)
+        definitions = [self.file(f"{suffix}-{kind}", file) for kind, file in files.items()]
+        # the text of the files, so that the scheduler is told of every change
+        definition = fingerprint(*(file.content for file in files.values()))
+        settings = {"task": task.name, "schedule": task.schedule, "fingerprint": definition}
+        return self.script(suffix, "timer", settings, after=[*definitions, *after])
 
     def _command(
         self,
@@ -171,6 +210,17 @@ class HostScope:
 
 def _platform(settings: HostSettings) -> Platform:
     return Linux() if settings.platform == "linux" else Local(settings.directory)
+
+
+def _tunnel(args: HostArgs) -> Tunnel | None:
+    if args.settings.platform == "local":
+        return None
+    tunnel = Tunnel(args.settings, pulumi.log.error)
+    if args.ssh_private_key is None:
+        tunnel.unlock(None)
+    else:
+        pulumi.Output.from_input(args.ssh_private_key).apply(tunnel.unlock)
+    return tunnel
 
 
 def _connection(args: HostArgs) -> remote.ConnectionArgs | None:

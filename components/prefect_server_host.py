@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.platforms import Service
+from components import postgres_host
+from components.platforms import SCRIPTS, HostFile, Service
 from components.postgres_host import PostgresHost
 from components.prefect_configuration import environment_file, secrets_file, server_secrets, server_variables
 from components.prefect_runtime import PrefectRuntime
@@ -30,6 +31,9 @@ class PrefectServerHost(pulumi.ComponentResource):
     """A Prefect server: migrated, behind a password, healthy."""
 
     api_url: str
+    """Where workers on the same host find the API."""
+    api_url_here: str
+    """Where the machine that runs Pulumi finds the API."""
     ui_url: str
     auth_string: pulumi.Output[str]
     ready: pulumi.Resource
@@ -40,17 +44,18 @@ class PrefectServerHost(pulumi.ComponentResource):
     def __init__(self, name: str, args: PrefectServerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PrefectServerHost", name, None, opts)
         runtime, database = args.runtime, args.postgres.database
-        platform, address = runtime.host.platform, runtime.host.address
+        host, platform = runtime.host, runtime.host.platform
         on = runtime.host.scope(self, name)
         home = on.path("data", "prefect")
-        self.ui_url = f"http://{address}:{args.port}"
+        self.ui_url = f"http://{host.loopback}:{args.port}"
         self.api_url = f"{self.ui_url}/api"
+        self.api_url_here = f"http://127.0.0.1:{host.port_here('api', args.port)}/api"
         self.auth_string = pulumi.Output.secret(args.auth_string)
 
         variables = server_variables(
             home=home,
             ui_directory=on.path("run", "ui"),
-            address=address,
+            address=host.loopback,
             port=args.port,
             log_level=args.log_level,
             database={
@@ -76,23 +81,34 @@ class PrefectServerHost(pulumi.ComponentResource):
             ),
         ]
         paths = (settings.path, secrets.path)
+        program = HostFile(
+            path=on.path("runtime", "migrate.py"), content=(SCRIPTS / "templates" / "migrate.py").read_text()
+        )
         migrated = on.script(
             "migration",
             "migrate-prefect-database",
-            {"python": runtime.python, "environment_files": " ".join(paths), "port": str(database.port)},
-            after=[runtime.installed, *files, args.postgres.ready],
+            {
+                "python": runtime.python,
+                "program": program.path,
+                "environment_files": " ".join(paths),
+                "directory": home,
+                "service": SERVICE,
+            },
+            after=[runtime.installed, *files, on.file("migration-program", program), args.postgres.ready],
         )
         service = on.service(
             "service",
             Service(
                 name=SERVICE,
                 description="Prefect server: API, UI and background services",
-                command=(runtime.python, "-m", "prefect", "server", "start"),
+                command=(platform.current(SERVICE), "-m", "prefect", "server", "start"),
+                environment=runtime.environment,
                 environment_files=paths,
                 user="prefect",
                 working_directory=home,
+                runtime_directory=on.path("run", "ui"),
                 health_url=f"{self.api_url}/ready",
-                after=("postgresql",),
+                after=(postgres_host.SERVICE,),
             ),
             reads=[runtime.installed, *files],
             after=[migrated],

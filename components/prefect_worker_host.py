@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components import postgres_host, prefect_server_host
 from components.platforms import Service
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
 from components.prefect_runtime import PrefectRuntime
@@ -57,16 +58,17 @@ class PrefectWorkerHost(pulumi.ComponentResource):
                 name=unit,
                 description=f"Prefect worker {args.worker_name} of work pool {args.pool.pool_name}",
                 command=(
-                    *(runtime.python, "-m", "prefect", "worker", "start"),
+                    *(platform.current(unit), "-m", "prefect", "worker", "start"),
                     *("--name", args.worker_name, "--pool", args.pool.pool_name, "--type", args.pool.type),
                     *("--with-healthcheck", "--install-policy", "never", "--no-create-pool-if-not-found"),
                 ),
+                environment=runtime.environment,
                 environment_files=(settings.path, secrets.path),
                 user="prefect",
                 working_directory=home,
                 health_url=f"http://127.0.0.1:{args.health_port}/health",
                 settle_seconds=5,
-                after=("postgresql", "prefect-server"),
+                after=(postgres_host.SERVICE, prefect_server_host.SERVICE),
             ),
             reads=[runtime.installed, *files],
             after=[runtime.flow, args.server.ready, args.pool.ready],

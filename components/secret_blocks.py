@@ -28,7 +28,7 @@ class SecretBlocks(pulumi.ComponentResource):
         for block in self.names:
             SecretBlock(
                 f"{name}-{block}",
-                api_url=args.server.api_url,
+                api_url=args.server.api_url_here,
                 name=block,
                 value=args.values[block],
                 opts=args.server.holds(self),

@@ -32,7 +32,7 @@ class WorkPool(pulumi.ComponentResource):
         self.type = "process"
         self.ready = resources.WorkPool(
             f"{name}-pool",
-            api_url=args.server.api_url,
+            api_url=args.server.api_url_here,
             name=args.pool_name,
             type=self.type,
             concurrency_limit=args.concurrency_limit,

@@ -2,6 +2,9 @@
 # The words every script uses. A script ends with one line, `changed: REASON` or `unchanged: REASON`.
 set -euo pipefail
 
+# Where software stands on the host; the platform says. Here it is only for this file to be readable alone.
+: "${runtime:=}"
+
 changed() { echo "changed: $*"; }
 
 unchanged() { echo "unchanged: $*"; }
@@ -30,3 +33,38 @@ answers() {
     python3 -c 'import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=5)' "$1" 2>/dev/null
   fi
 }
+
+# install_environment DIRECTORY LOCK: a Python environment from hash-locked requirements, whole or not at all.
+# The platform says which Python (find_python), where the requirements stand (requirements), and ends what was cut off.
+install_environment() {
+  local directory=$1 lock=$2 output
+  if cmp -s "$(requirements "$lock")" "$directory/.complete"; then
+    unchanged "$directory is installed"
+    return
+  fi
+  echo "installing $lock; this may take a minute"
+  end_installation "$directory"
+  rm -rf "$directory"
+  mkdir -p "$directory"
+  "$(find_python)" -m venv "$directory" || fail "python -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"
+  # first a pip that reads locks with extras, which the one in older Pythons does not
+  output=$(install_locked "$directory" pip && install_locked "$directory" "$lock") ||
+    fail "$lock could not be installed: $(tail -n 3 <<<"$output"). Check the disk (df -h $directory) and the package index (pip config list)."
+  cp "$(requirements "$lock")" "$directory/.complete"
+  changed "installed $lock"
+}
+
+install_locked() {
+  "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes \
+    --requirement "$(requirements "$2")" 2>&1
+}
+
+# switch_runtime SERVICE ENVIRONMENT: lets a service run from another Python environment from its next start; nothing without one
+switch_runtime() {
+  [ -n "$2" ] || return 0
+  mkdir -p "$runtime/current"
+  ln -sfn "$2" "$runtime/current/$1"
+}
+
+# runtime_of SERVICE: the Python environment that it runs from, if there is one
+runtime_of() { readlink "$runtime/current/$1" || true; }

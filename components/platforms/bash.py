@@ -58,7 +58,8 @@ def script_payload(name: str, platform: str, settings: Mapping[str, str]) -> str
 
 
 def _text(platform: str, name: str) -> str:
-    return (SCRIPTS / platform / f"{name}.sh").read_text()
+    own = SCRIPTS / platform / f"{name}.sh"
+    return (own if own.exists() else SCRIPTS / "posix" / f"{name}.sh").read_text()
 
 
 def environment_lines(variables: Mapping[str, str]) -> str:

@@ -11,8 +11,9 @@ from typing import Literal, Protocol
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
-Area = Literal["configuration", "data", "runtime", "run", "log"]
-"""Kinds of places on a host: settings, what must survive, installed software, sockets, logs."""
+Area = Literal["configuration", "data", "runtime", "run", "socket", "log"]
+"""Kinds of places on a host: settings, what must survive, installed software, what a reboot may take, PostgreSQL's
+socket, logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ class Service:
     """Files of NAME=value lines, later ones winning."""
     after: tuple[str, ...] = ()
     """Services on the same host that start before and stop after this one."""
+    environment: str = ""
+    """Python environment that it runs from, by the link `current(name)` that `command` should use; empty for none."""
     sandbox: Literal["strict", "flows"] = "strict"
     """`strict` for programs that we know: they may do what they need and nothing else. `flows` for programs that run
     the users' code: it may reach what the user of the service may, save for becoming another or changing the system."""
@@ -70,6 +73,29 @@ class Service:
     """How long it may take to stop before it is killed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScheduledTask:
+    """A program that the platform's scheduler runs at set times and that ends by itself; a missed run is made up for."""
+
+    name: str
+    description: str
+    command: tuple[str, ...]
+    """Program with full path, and its arguments; no secrets."""
+    user: Literal["prefect", "postgres"]
+    schedule: str
+    """A calendar event such as `*-*-* 02:30:00` or `Sun 04:00`, as in systemd.time(7)."""
+    random_delay_seconds: int = 0
+    """It starts up to so much later, so that many hosts do not start at once."""
+    time_limit_seconds: int
+    """How long it may take before it is ended and counts as failed."""
+    writes: tuple[str, ...] = ()
+    """Directories that it writes into, wherever they are mounted from."""
+    after: tuple[str, ...] = ()
+    """Services on the same host that start before it when the host boots."""
+    on_failure: tuple[str, ...] = ()
+    """Program with full path, and its arguments, that root runs when it failed; its name is added as the last one."""
+
+
 class Platform(Protocol):
     """The vocabulary of one kind of host."""
 
@@ -81,6 +107,10 @@ class Platform(Protocol):
 
     def python(self, environment: str) -> str:
         """Return the full path of the Python of `environment`, a Python environment of the area `runtime`."""
+        ...
+
+    def current(self, service: str) -> str:
+        """Return the full path of the Python that `service` runs on, whichever its environment is at the time."""
         ...
 
     def file(self, file: HostFile) -> Commands:
@@ -101,6 +131,14 @@ class Platform(Protocol):
 
     def service_definition(self, service: Service) -> HostFile:
         """Return the file that tells the service supervisor of `service`."""
+        ...
+
+    def program(self, name: str) -> HostFile:
+        """Return the program scripts/PLATFORM/programs/`name` as it stands on a host, for tasks and people to run."""
+        ...
+
+    def task_definitions(self, task: ScheduledTask) -> Mapping[str, HostFile]:
+        """Return, by what they are for, the files that tell the scheduler of `task`."""
         ...
 
     def environment_file(self, variables: Mapping[str, str]) -> str:

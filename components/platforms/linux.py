@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 
 from components.platforms import bash
-from components.platforms.contract import Area, Commands, HostFile, Service
-from components.platforms.sandbox import sandbox_lines
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, Service
+from components.platforms.sandbox import sandbox_lines, task_sandbox_lines
 
 ROOTS: dict[Area, str] = {
     "configuration": "/etc/prefect",
     "data": "/var/lib/prefect",
     "runtime": "/opt/prefect",
     "run": "/run/prefect",
+    "socket": "/run/prefect/postgresql",
     "log": "/var/log/prefect",
 }
 
@@ -29,6 +30,10 @@ class Linux:
     def python(self, environment: str) -> str:
         """Return the Python of a virtual environment."""
         return self.path("runtime", environment, "bin", "python")
+
+    def current(self, service: str) -> str:
+        """Return the Python behind a link that the service's start moves."""
+        return self.python(f"current/{service}")
 
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as root."""
@@ -72,18 +77,89 @@ class Linux:
         ]
         return HostFile(path=f"/etc/systemd/system/{service.name}.service", content="\n".join(lines) + "\n")
 
+    def program(self, name: str) -> HostFile:
+        """Return a program of scripts/linux/programs, in whichever language it is written."""
+        (source,) = (SCRIPTS / self.name / "programs").glob(f"{name}.*")
+        return HostFile(path=self.path("runtime", "bin", name), content=source.read_text(), mode="0755")
+
+    def task_definitions(self, task: ScheduledTask) -> dict[str, HostFile]:
+        """Return a systemd timer, the unit it starts and, if somebody is to be told, the unit that a failure starts."""
+        units = {"task": _task_unit(task), "timer": _timer_unit(task)}
+        if task.on_failure:
+            units["failure"] = _failure_unit(task)
+        return units
+
     def environment_file(self, variables: Mapping[str, str]) -> str:
         """Return lines as systemd's EnvironmentFile= reads them: plain values are taken literally."""
         return bash.environment_lines(variables)
 
     def host_files(self) -> dict[str, HostFile]:
-        """Nothing: systemd is there."""
-        return {}
+        """Return the requirements of pip itself, with which every Python environment begins."""
+        path = self.path("runtime", "requirements", "pip.txt")
+        return {"pip-requirements": HostFile(path=path, content=(SCRIPTS / "runtime" / "pip.txt").read_text())}
 
 
 def _runtime_directory(service: Service) -> list[str]:
     relative = service.runtime_directory.removeprefix("/run/")
     return [f"RuntimeDirectory={relative}"] if relative else []
+
+
+def _task_unit(task: ScheduledTask) -> HostFile:
+    services = [f"{name}.service" for name in task.after]
+    lines = [
+        "[Unit]",
+        f"Description={task.description}",
+        f"After={' '.join(['network-online.target', *services])}",
+        "Wants=network-online.target",
+        *(f"RequiresMountsFor={path}" for path in task.writes),
+        *([f"OnFailure={task.name}-failed.service"] if task.on_failure else []),
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"User={task.user}",
+        f"ExecStart={' '.join(map(_quoted, task.command))}",
+        f"TimeoutStartSec={task.time_limit_seconds}",
+        # services go first
+        "Nice=10",
+        "IOSchedulingPriority=7",
+        *task_sandbox_lines(task.writes),
+    ]
+    return _unit(f"{task.name}.service", lines)
+
+
+def _timer_unit(task: ScheduledTask) -> HostFile:
+    lines = [
+        "[Unit]",
+        f"Description=When to run: {task.description}",
+        "",
+        "[Timer]",
+        f"OnCalendar={task.schedule}",
+        f"RandomizedDelaySec={task.random_delay_seconds}",
+        "Persistent=yes",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+    return _unit(f"{task.name}.timer", lines)
+
+
+def _failure_unit(task: ScheduledTask) -> HostFile:
+    lines = [
+        "[Unit]",
+        f"Description=Tells of the failure of: {task.description}",
+        "After=network-online.target",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"ExecStart={' '.join(map(_quoted, [*task.on_failure, task.name]))}",
+        "TimeoutStartSec=300",
+        *task_sandbox_lines(()),
+    ]
+    return _unit(f"{task.name}-failed.service", lines)
+
+
+def _unit(name: str, lines: list[str]) -> HostFile:
+    return HostFile(path=f"/etc/systemd/system/{name}", content="\n".join(lines) + "\n")
 
 
 def _quoted(argument: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.platforms import bash
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, Service
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
 
 SYSTEM_DIRECTORY = "/var/lib/prefect-selfhost"
 
@@ -33,12 +33,17 @@ class Local:
         self.directory = directory
 
     def path(self, area: Area, *parts: str) -> str:
-        """Return a path below the host's directory."""
+        """Return a path below the host's directory. Sockets stand in `run`: their paths must be short."""
+        area = "run" if area == "socket" else area
         return "/".join([self.directory, area, *parts])
 
     def python(self, environment: str) -> str:
         """Return the Python of a virtual environment."""
         return self.path("runtime", environment, "bin", "python")
+
+    def current(self, service: str) -> str:
+        """Return the Python behind a link that the service's start moves."""
+        return self.python(f"current/{service}")
 
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as whoever runs Pulumi; for root, services all run as the user `prefect`."""
@@ -75,6 +80,14 @@ class Local:
         ]
         path = self.path("configuration", "services", f"{service.name}.conf")
         return HostFile(path=path, content="\n".join(lines) + "\n")
+
+    def program(self, name: str) -> HostFile:
+        """Not offered, as are backups: a Prefect on this machine is for trying things out."""
+        raise NotImplementedError(f"the platform local has no program {name}")
+
+    def task_definitions(self, task: ScheduledTask) -> dict[str, HostFile]:
+        """Not offered: supervisor runs nothing at set times."""
+        raise NotImplementedError(f"the platform local cannot schedule {task.name}")
 
     def environment_file(self, variables: Mapping[str, str]) -> str:
         """Return NAME=value lines, taken literally by launch.sh."""

@@ -3,6 +3,8 @@
 Measured by `systemd-analyze security UNIT`; what each line does: systemd.exec(5) and systemd.resource-control(5).
 """
 
+from collections.abc import Sequence
+
 from components.platforms.contract import Service
 
 # No program of ours has a use for these, and no flow run should: they change the machine for everybody.
@@ -63,3 +65,8 @@ def sandbox_lines(service: Service) -> list[str]:
     if service.sandbox == "flows":
         return [*EVERY_SERVICE, *FLOWS]
     return [*EVERY_SERVICE, *STRICT, f"ReadWritePaths={' '.join([service.working_directory, *service.writes])}"]
+
+
+def task_sandbox_lines(writes: Sequence[str]) -> list[str]:
+    """Return the lines of the section [Service] that confine a scheduled task, which writes into `writes` alone."""
+    return [*EVERY_SERVICE, *STRICT, *(f"ReadWritePaths={path}" for path in writes)]

@@ -5,6 +5,37 @@
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
+# shellcheck disable=SC2034 # the areas of a host, for the scripts
+configuration=/etc/prefect data=/var/lib/prefect runtime=/opt/prefect run=/run/prefect
+
+system_user_of() { echo "$1"; }
+
+# as_user USER COMMAND ARGUMENT...
+as_user() { runuser -u "$1" -- "${@:2}"; }
+
+# make_directory_of USER PATH
+make_directory_of() { install -d -m 0700 -o "$1" -g "$(id -gn "$1")" "$2"; }
+
+# run_with_environment USER DIRECTORY ENVIRONMENT_FILE... -- COMMAND ARGUMENT...
+run_with_environment() {
+  local properties=(--property="WorkingDirectory=$2" --property=RuntimeMaxSec=4h) user=$1
+  shift 2
+  while [ "$1" != -- ]; do
+    properties+=(--property="EnvironmentFile=$1")
+    shift
+  done
+  shift
+  systemd-run --quiet --wait --collect --pipe --uid="$user" "${properties[@]}" "$@"
+}
+
+stop_service() { systemctl stop "$1"; }
+
+start_service() { systemctl start "$1"; }
+
+requirements() { echo "$runtime/requirements/$1.txt"; }
+
+end_installation() { pkill -TERM -f "^$1/bin/python -m pip " || true; }
+
 # Prints a Python that Prefect runs on.
 find_python() {
   local candidate

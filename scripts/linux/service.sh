@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# One service under systemd: started, restarted if what it was started from changed, healthy in the end.
-: "${service:?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+# One service under systemd: started, restarted if what it was started from changed, healthy in the end. If that fails
+# in another Python environment than before, the one before serves again.
+: "${runtime:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
 
 unit=$service.service
 # gone after a reboot, as nobody recorded then what the service was started from
@@ -17,14 +18,30 @@ create() {
     unchanged "$service runs and is healthy"
     return
   fi
+  local before end
+  before=$(runtime_of "$service")
   rm -f "$record"
-  systemctl reset-failed "$unit" 2>/dev/null || true
-  # systemd itself bounds how long stopping and starting may take
-  { systemctl restart "$unit" && wait_until "$start_seconds" is_up && stays_up; } ||
-    fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s. The end of its log, journalctl --unit $service:
-$(journalctl --unit "$unit" --lines 20 --no-pager --output cat 2>&1)"
+  switch_runtime "$service" "$environment"
+  if ! restart; then
+    end=$(journalctl --unit "$unit" --lines 20 --no-pager --output cat 2>&1)
+    fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s.$(go_back_to "$before") The end of its log, journalctl --unit $service:
+$end"
+  fi
   echo "$fingerprint" >"$record"
   changed "$service started and is healthy"
+}
+
+# systemd itself bounds how long stopping and starting may take
+restart() {
+  systemctl reset-failed "$unit" 2>/dev/null || true
+  systemctl restart "$unit" && wait_until "$start_seconds" is_up && stays_up
+}
+
+# go_back_to ENVIRONMENT
+go_back_to() {
+  if [ -z "$1" ] || [ "$1" = "$environment" ] || [ ! -d "$1" ]; then return; fi
+  switch_runtime "$service" "$1"
+  if restart; then echo " It serves again from $1."; else echo " From $1 it was not healthy either."; fi
 }
 
 is_up() { runs && healthy "$health_url"; }
@@ -39,7 +56,7 @@ stays_up() {
 }
 
 delete() {
-  rm -f "$record"
+  rm -f "$record" "$runtime/current/$service"
   if ! systemctl cat "$unit" >/dev/null 2>&1; then
     unchanged "$service is not there"
     return

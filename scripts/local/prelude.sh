@@ -5,9 +5,25 @@
 PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 umask 022
 
+# shellcheck disable=SC2034 # the areas of a host, for the scripts
+configuration=$root/configuration data=$root/data runtime=$root/runtime run=$root/run
+
 is_root() { [ "$(id -u)" = 0 ]; }
 
 service_user() { if is_root; then echo prefect; else id -un; fi; }
+
+# here one user does for all
+system_user_of() { service_user; }
+
+# as_user USER COMMAND ARGUMENT...
+as_user() { as_service_user "${@:2}"; }
+
+# make_directory_of USER PATH
+make_directory_of() {
+  mkdir -p "$2"
+  chmod 0700 "$2"
+  if is_root; then chown prefect "$2"; fi
+}
 
 as_service_user() { if is_root; then runuser -u prefect -- "$@"; else "$@"; fi; }
 
@@ -17,6 +33,9 @@ as_service_user() { if is_root; then runuser -u prefect -- "$@"; else "$@"; fi; 
 clean_environment_as_service_user() {
   as_service_user env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$root/data/prefect" TMPDIR="$root/tmp" LANG=C.UTF-8 ${TZ:+TZ="$TZ"} "$@"
 }
+
+# run_with_environment USER DIRECTORY ENVIRONMENT_FILE... -- COMMAND ARGUMENT...
+run_with_environment() (cd "$2" && clean_environment_as_service_user /bin/bash "$configuration/launch.sh" "${@:3}")
 
 # Prints a Python that whoever runs the services may run too.
 find_python() {
@@ -30,31 +49,6 @@ find_python() {
     fi
   done
   return 1
-}
-
-# install_environment DIRECTORY LOCK: a Python environment from scripts/runtime/LOCK.txt, whole or not at all.
-install_environment() {
-  local directory=$1 lock=$2 output
-  if cmp -s "$scripts/runtime/$lock.txt" "$directory/.complete"; then
-    unchanged "$directory is installed"
-    return
-  fi
-  echo "installing $lock; this may take a minute"
-  # of a run that was cut off: pip may have outlived it
-  end_processes TERM "^$(pattern_of "$directory")/bin/python -m pip "
-  rm -rf "$directory"
-  mkdir -p "$directory"
-  "$(find_python)" -m venv "$directory" || fail "python -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"
-  # first a pip that reads locks with extras, which the one in older Pythons does not
-  output=$(install_locked "$directory" pip && install_locked "$directory" "$lock") ||
-    fail "$lock could not be installed: $(tail -n 3 <<<"$output"). Check the disk (df -h $root) and the package index (pip config list)."
-  cp "$scripts/runtime/$lock.txt" "$directory/.complete"
-  changed "installed $lock"
-}
-
-install_locked() {
-  "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes \
-    --requirement "$scripts/runtime/$2.txt" 2>&1
 }
 
 supervisorctl() { "$root/runtime/supervisor/bin/supervisorctl" -c "$root/configuration/supervisord.conf" "$@"; }
@@ -103,6 +97,10 @@ take_turn() {
   return 1
 }
 
+stop_service() { if supervisor_runs; then supervisorctl stop "$1" >/dev/null 2>&1 || true; fi; }
+
+start_service() { supervisorctl start "$1" >/dev/null 2>&1 || true; }
+
 stop_supervisor() {
   if supervisor_runs; then
     supervisorctl shutdown >/dev/null
@@ -110,6 +108,11 @@ stop_supervisor() {
   fi
   end_orphans
 }
+
+requirements() { if [ -f "$runtime/requirements/$1.txt" ]; then echo "$runtime/requirements/$1.txt"; else echo "$scripts/runtime/$1.txt"; fi; }
+
+# what an installation that was cut off may have left running
+end_installation() { end_processes TERM "^$(pattern_of "$1")/bin/python -m pip "; }
 
 # healthy URL; a service without one need only run
 healthy() {

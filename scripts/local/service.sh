@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# One service under supervisor: started, restarted if what it was started from changed, healthy in the end.
-: "${root:?}" "${service:?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+# One service under supervisor: started, restarted if what it was started from changed, healthy in the end. If that fails
+# in another Python environment than before, the one before serves again.
+: "${root:?}" "${runtime:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
 
 record=$root/run/$service.fingerprint
 
@@ -12,16 +13,34 @@ create() {
     unchanged "$service runs and is healthy"
     return
   fi
+  local before end
+  before=$(runtime_of "$service")
   rm -f "$record"
-  supervisorctl stop "$service" >/dev/null 2>&1 || true
+  stop_service "$service"
+  switch_runtime "$service" "$environment"
   supervisorctl reread >/dev/null
   supervisorctl update "$service" >/dev/null
-  supervisorctl start "$service" >/dev/null 2>&1 || true
-  { wait_until "$start_seconds" is_up && stays_up; } || fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s. The end of its log, $root/log/$service.log:
-$(tail -n 20 "$root/log/$service.log" 2>&1)"
+  if ! restart; then
+    end=$(tail -n 20 "$root/log/$service.log" 2>&1)
+    fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s.$(go_back_to "$before") The end of its log, $root/log/$service.log:
+$end"
+  fi
   echo "$health_url" >"$root/run/$service.health"
   echo "$fingerprint" >"$record"
   changed "$service started and is healthy"
+}
+
+restart() {
+  start_service "$service"
+  wait_until "$start_seconds" is_up && stays_up
+}
+
+# go_back_to ENVIRONMENT
+go_back_to() {
+  if [ -z "$1" ] || [ "$1" = "$environment" ] || [ ! -d "$1" ]; then return; fi
+  stop_service "$service"
+  switch_runtime "$service" "$1"
+  if restart; then echo " It serves again from $1."; else echo " From $1 it was not healthy either."; fi
 }
 
 is_up() { runs && healthy "$health_url"; }
@@ -34,7 +53,7 @@ stays_up() {
 }
 
 delete() {
-  rm -f "$record" "$root/run/$service.health"
+  rm -f "$record" "$root/run/$service.health" "$runtime/current/$service"
   if supervisor_runs; then
     supervisorctl stop "$service" >/dev/null 2>&1 || true
     supervisorctl remove "$service" >/dev/null 2>&1 || true

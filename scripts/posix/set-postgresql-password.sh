@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The password of the role postgres, set over the socket, where the system user is proof enough.
-: "${root:?}" "${port:?}" "${password:?}"
+: "${runtime:?}" "${socket_directory:?}" "${port:?}" "${password:?}"
 
-psql=$root/runtime/postgresql/psql
+psql=$runtime/postgresql/psql
 
 create() {
   if PGPASSWORD=$password PGCONNECT_TIMEOUT=5 "$psql" -XAtqw -h 127.0.0.1 -p "$port" -U postgres -d postgres -c 'SELECT 1' >/dev/null 2>&1; then
@@ -10,7 +10,7 @@ create() {
     return
   fi
   cd /
-  NEW_PASSWORD=$password PGCONNECT_TIMEOUT=5 as_service_user "$psql" -Xqw -v ON_ERROR_STOP=1 -h "$root/run" -p "$port" -U postgres -d postgres <<'SQL'
+  NEW_PASSWORD=$password PGCONNECT_TIMEOUT=5 as_user postgres "$psql" -Xqw -v ON_ERROR_STOP=1 -h "$socket_directory" -p "$port" -U postgres -d postgres <<'SQL'
 \getenv password NEW_PASSWORD
 SET log_min_error_statement = panic;
 ALTER ROLE postgres PASSWORD :'password';
