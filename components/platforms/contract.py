@@ -75,7 +75,7 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduledTask:
-    """A program that the platform's scheduler runs at set times and that ends by itself; a missed run is made up for."""
+    """A program that the scheduler of the platform runs at set times and that ends; a missed run is made up for."""
 
     name: str
     description: str

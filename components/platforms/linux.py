@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from components.platforms import bash
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, Service
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
 from components.platforms.sandbox import sandbox_lines, task_sandbox_lines
 
 ROOTS: dict[Area, str] = {

@@ -174,6 +174,14 @@ class Table:
             return default
         return value
 
+    def boolean(self, name: str, default: bool) -> bool:
+        """Return true or false."""
+        value = self._take(name, default, "true or false", str(default).lower())
+        if not isinstance(value, bool):
+            self.problems.add_of_wrong_type(self.path(name), f"is {value!r}", "true or false", str(default).lower())
+            return default
+        return value
+
     def port(self, name: str, default: int) -> int:
         """Return a TCP port that an ordinary user may bind."""
         return self.integer(name, default, minimum=1024, maximum=65535)
