@@ -126,12 +126,6 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
         return HostSettings(name=name, platform=platform)
     if platform == "linux":
         host = _linux_host(name, table)
-        table.problems.add(
-            f"{table.key}.platform",
-            "is 'linux', on which PostgreSQL, server and workers cannot be installed yet",
-            "local",
-            "local",
-        )
     else:
         host = HostSettings(
             name=name,

@@ -1,9 +1,9 @@
 """Brings the schema of the Prefect database to a revision, up or down.
 
 Usage: migrate.py [REVISION]. Without one it is the newest that this Prefect version knows. Run by the Python of a
-Prefect version, with the server's settings in the environment. The last line is the revision before and after; if this version
-does not know the database's own, which is from a newer one, nothing is done, the last line is the wished one, and
-the exit status is 3.
+Prefect version, with the server's settings in the environment. The last line is the revision before and after. If this
+version does not know the database's revision, as that is of a newer one, nothing is done, the last line is the wished
+revision and the exit status is 3.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ async def migrate(wished: str | None) -> str:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         if not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
             raise RefusalError(
-                "another migration of this database is running. Wait for its end, then run pulumi up again."
+                "another migration of this database is running. Wait for its end, then up again."
             )
         before = await revision(connection)
         if before and not is_known(known, before):
@@ -78,7 +78,7 @@ async def rebuild_invalid_indexes(connection: AsyncConnection) -> None:
         await connection.execute(text(f"REINDEX INDEX CONCURRENTLY {index}"))
     if left := (await connection.scalars(invalid)).all():
         raise RefusalError(
-            f"these indexes are invalid and could not be rebuilt: {', '.join(left)}. Drop or rebuild them."
+            f"these indexes are invalid, and rebuilding did not help: {', '.join(left)}"
         )
 
 
