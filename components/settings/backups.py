@@ -1,0 +1,70 @@
+"""The backups of the Prefect database of a stack file."""
+
+import re
+from dataclasses import dataclass
+
+from components.settings.table import Table
+
+_DAYS = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+CALENDAR = re.compile(
+    rf"({_DAYS}((\.\.|,){_DAYS})* )?([0-9*/,.]+-[0-9*/,.]+-[0-9*/,.]+ )?[0-9*/,.]+:[0-9*/,.]+(:[0-9]+)?"
+)
+CALENDAR_RULE = "a time of day, after days of the week or a date if you like, as in systemd.time(7)"
+
+DIRECTORY = r"(/[A-Za-z0-9._-]+){2,}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupSettings:
+    """Backups of the Prefect database, on the host that can reach it."""
+
+    directory: str
+    """Where they stand, in a directory of their own; default /var/backups/prefect."""
+    schedule: str
+    """When one is made, in the host's time zone; default 02:30, every day."""
+    keep: int
+    """How many scheduled ones stay, and as many that upgrades made; default 14."""
+    keep_days: int
+    """How old they may become; default 30. The newest stays, however old."""
+    copy_to: str
+    """A repository of restic away from the host, such as `s3:https://HOST/BUCKET`; empty for none."""
+    alert_after_hours: int
+    """How old the newest may become before somebody is told; default 36."""
+    drill_schedule: str
+    """When the newest is restored into a scratch database and checked; default Sunday 04:30."""
+
+
+def read_backups(table: Table, *, offered: bool) -> BackupSettings | None:
+    """Return what backups are made; None for none. `offered` tells whether the database's host can make any."""
+    enabled = table.boolean("enabled", offered)
+    if enabled and not offered:
+        table.problems.add(
+            f"{table.key}.enabled", "is true", "false: a database on the platform local has no backups", "false"
+        )
+    settings = BackupSettings(
+        directory=table.text(
+            "directory",
+            "/var/backups/prefect",
+            allowed="a full path, at least two directories deep",
+            example="/var/backups/prefect",
+            pattern=DIRECTORY,
+        ),
+        schedule=_calendar(table, "schedule", "02:30"),
+        keep=table.integer("keep", 14, minimum=2, maximum=1000),
+        keep_days=table.integer("keepDays", 30, minimum=1, maximum=3650),
+        copy_to=table.text(
+            "copyTo",
+            "",
+            allowed="a repository of restic, without credentials: those stand under backupCopyEnvironment",
+            example="s3:https://s3.example.com/prefect-backups",
+            pattern=r"|(?!.*://[^/]*@)[!-~]+",
+        ),
+        alert_after_hours=table.integer("alertAfterHours", 36, minimum=1, maximum=8760),
+        drill_schedule=_calendar(table, "drillSchedule", "Sun 04:30"),
+    )
+    table.finish()
+    return settings if enabled else None
+
+
+def _calendar(table: Table, name: str, default: str) -> str:
+    return table.text(name, default, allowed=CALENDAR_RULE, example=default, pattern=CALENDAR.pattern)
