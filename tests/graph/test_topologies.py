@@ -66,7 +66,7 @@ def test_without_secret_blocks_the_component_is_empty() -> None:
     assert record(stack_file()).children("secrets") == set()
 
 
-def test_several_hosts_are_each_made_ready_and_each_get_what_is_theirs() -> None:
+def test_hosts_are_each_made_ready_and_get_what_is_theirs_and_one_without_anything_is_left_alone() -> None:
     graph = record(
         stack_file(
             hosts={name: {"platform": "local"} for name in ("data", "web", "work", "spare")},
@@ -76,8 +76,7 @@ def test_several_hosts_are_each_made_ready_and_each_get_what_is_theirs() -> None
         )
     )
 
-    assert graph.of_type("prefect-selfhost:index:Host") == {"data", "web", "work", "spare"}
+    assert graph.of_type("prefect-selfhost:index:Host") == {"data", "web", "work"}
     assert graph.of_type("prefect-selfhost:index:PrefectRuntime") == {"web-prefect", "work-prefect"}
     for name, host in (("postgres-install", "data"), ("server-service", "web"), ("worker-default-service", "work")):
         assert f"{host}-prepare" in graph.resources[name].depends_on
-    assert "spare-prepare" not in graph.before("canary-default")

@@ -77,7 +77,8 @@ def test_linux_keeps_to_the_filesystem_hierarchy() -> None:
     assert linux.path("runtime") == "/opt/prefect"
     assert linux.path("run") == "/run/prefect"
     assert linux.path("log") == "/var/log/prefect"
-    assert linux.host_files() == {}
+    assert linux.path("socket") == "/run/prefect/postgresql"
+    assert set(linux.host_files()) == {"pip-requirements"}
 
 
 def test_linux_acts_as_root_without_ever_waiting_for_a_password() -> None:

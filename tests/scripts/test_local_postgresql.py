@@ -51,7 +51,7 @@ def start(host: LocalHost, port: int) -> str:
         stop_signal="INT",
     )
     host.define(service)
-    settings = {"start_seconds": "30", "settle_seconds": "0", "fingerprint": "one"}
+    settings = {"environment": "", "start_seconds": "30", "settle_seconds": "0", "fingerprint": "one"}
     return host.run("service", service=service.name, health_url=service.health_url, **settings)
 
 
@@ -86,7 +86,7 @@ def test_a_cluster_of_another_major_version_is_refused(cluster: LocalHost) -> No
 
 def test_a_password_is_set_only_if_it_is_another(cluster: LocalHost, port: int) -> None:
     for password in (token_hex(16), f"{token_hex(8)} '\"$HOME`id`\\"):
-        settings = {"port": str(port), "password": password}
+        settings = {"port": str(port), "socket_directory": str(cluster.root / "run"), "password": password}
         assert cluster.run("set-postgresql-password", **settings).startswith("changed: ")
         assert cluster.run("set-postgresql-password", **settings).startswith("unchanged: ")
         assert log_in(cluster, port, password)

@@ -38,7 +38,7 @@ def install(host: LocalHost) -> dict[str, str]:
 
 
 def environment(host: LocalHost) -> Path:
-    return host.root / "runtime" / "app"
+    return host.root / "runtime" / "prefect-app"
 
 
 def test_an_environment_is_installed_once(python_host: LocalHost) -> None:

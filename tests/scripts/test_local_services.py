@@ -73,6 +73,7 @@ class Web:
     def _settings(self, fingerprint: str) -> dict[str, str]:
         return {
             "service": self.service.name,
+            "environment": "",
             "health_url": self.service.health_url,
             "start_seconds": "20",
             "settle_seconds": "0",

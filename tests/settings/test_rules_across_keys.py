@@ -71,10 +71,3 @@ def test_several_server_hosts_need_what_is_not_there_yet() -> None:
     assert "Redis" in found["server.hosts"].allowed
     assert found["server.hosts"].command.endswith("'server.hosts[0]' one")
     assert "HostSettings" not in str(found["server.hosts"])
-
-
-def test_a_linux_host_is_refused_even_if_nothing_is_put_on_it() -> None:
-    everything_here = {"postgres": {"host": "box"}, "server": {"hosts": ["box"]}, "workers": {"w": {"host": "box"}}}
-    found = problems(stack_file(hosts={"box": LOCAL, "far": LINUX}, **everything_here))
-
-    assert list(found) == ["hosts.far.platform"]

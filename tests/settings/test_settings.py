@@ -151,7 +151,6 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("hosts.far.tunnelPort", 80, "is 80", "1024"),
     ("hosts.far.tunnelPort", 65535, "is 65535", "1024"),
     ("hosts.far.tunnelPort", "20000", "is '20000'", "1024"),
-    ("hosts.far.platform", "linux", "cannot be installed yet", "local"),
     ("postgres.host", "bx", "did you mean box?", "box"),
     ("postgres.host", ["box"], "is ['box']", "box"),
     ("postgres.port", 1023, "is 1023", "54320"),
