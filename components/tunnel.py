@@ -79,8 +79,7 @@ class Tunnel:
             except SshError as error:
                 self._tell(str(error))
                 return
-            with channel:
-                _join(client, channel)
+            _join(client, channel)
 
     def _tell(self, reason: str) -> None:
         with self._lock:
@@ -108,7 +107,8 @@ def _join(client: socket.socket, channel: paramiko.Channel) -> None:
     upward.start()
     _carry(channel, client, channel)
     channel.recv_exit_status()  # waits until the channel is closed: a connection has no status to receive
-    _shut(client, socket.SHUT_RDWR)
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_RDWR)
     upward.join()
 
 
@@ -119,12 +119,7 @@ def _carry(
     try:
         while data := source.recv(_CHUNK_BYTES):
             sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
     except (OSError, EOFError):
-        channel.close()
-    else:
-        _shut(sink, socket.SHUT_WR)
-
-
-def _shut(side: socket.socket | paramiko.Channel, how: int) -> None:
-    with suppress(OSError, EOFError):  # it was lost, which whoever receives from it notices
-        side.shutdown(how)
+        with suppress(OSError, EOFError):
+            channel.close()

@@ -25,10 +25,12 @@ USER = "deploy"
 class SshServer:
     """Accepts one user with a password or a key; the variables that begin with LC_ are let in."""
 
-    def __init__(self, key: paramiko.PKey, password: str) -> None:
-        self.host_key = paramiko.ECDSAKey.generate()
+    def __init__(self, key: paramiko.PKey, password: str, host_key: paramiko.PKey | None = None) -> None:
+        self.host_key = host_key or paramiko.ECDSAKey.generate()
         self.key = key
         self.password = password
+        self.may_forward = True
+        self.connections = 0
         self.logins = 0
         self.forwarded: list[tuple[str, int]] = []
         self.running: dict[int, str] = {}
@@ -43,20 +45,28 @@ class SshServer:
         return f"{self.host_key.get_name()} {self.host_key.get_base64()}"
 
     @property
-    def connection(self) -> dict[str, Any]:
-        """What a command needs to come here with the key."""
+    def endpoint(self) -> dict[str, Any]:
+        """What a command needs to come here, but for the key or password."""
         return {
             "host": "127.0.0.1",
             "port": self.port,
             "user": USER,
-            "privateKey": private_key_text(self.key),
             "hostKey": self.pinned_key,
             "dialErrorLimit": 0,
             "perDialTimeout": 5,
         }
 
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What a command needs to come here with the key."""
+        return {**self.endpoint, "privateKey": private_key_text(self.key)}
+
     def close(self) -> None:
         self._listener.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End every connection there is."""
         for transport in self._transports:
             transport.close()
 
@@ -66,6 +76,7 @@ class SshServer:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             transport = paramiko.Transport(client)
             transport.add_server_key(self.host_key)
             self._transports.append(transport)
@@ -78,6 +89,8 @@ class _Session(paramiko.ServerInterface):
         self._server = server
         self._transport = transport
         self._environment: dict[str, str] = {}
+        self._accepting = threading.Lock()
+        self._accepted: dict[int, paramiko.Channel] = {}
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
         return "publickey,password"
@@ -107,16 +120,18 @@ class _Session(paramiko.ServerInterface):
 
     def check_channel_direct_tcpip_request(
         self,
-        chanid: int,  # noqa: ARG002
+        chanid: int,
         origin: tuple[str, int],  # noqa: ARG002
         destination: tuple[str, int],
     ) -> int:
+        if not self._server.may_forward:
+            return common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         self._server.forwarded.append(destination)
         try:
             link = socket.create_connection(destination)
         except OSError:
             return common.OPEN_FAILED_CONNECT_FAILED
-        threading.Thread(target=self._forward, args=[link], daemon=True).start()
+        threading.Thread(target=self._forward, args=[chanid, link], daemon=True).start()
         return common.OPEN_SUCCEEDED
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
@@ -148,10 +163,22 @@ class _Session(paramiko.ServerInterface):
             channel.send_exit_status(status if status >= 0 else 128 - status)
             channel.close()
 
-    def _forward(self, link: socket.socket) -> None:
-        channel = self._transport.accept(5)
-        threading.Thread(target=_copy, args=[channel, link], daemon=True).start()
+    def _forward(self, chanid: int, link: socket.socket) -> None:
+        with self._accepting:
+            while chanid not in self._accepted:
+                channel = self._transport.accept(5)
+                if channel is None:  # the client has gone again
+                    link.close()
+                    return
+                self._accepted[channel.get_id()] = channel
+            channel = self._accepted.pop(chanid)
+        upward = threading.Thread(target=_copy, args=[channel, link], daemon=True)
+        upward.start()
         _copy(link, channel)
+        upward.join()
+        link.close()
+        with contextlib.suppress(OSError, EOFError):  # the client has gone
+            channel.close()
 
 
 def _wait_for_end_of_input(channel: paramiko.Channel) -> None:
@@ -186,7 +213,8 @@ def _copy(source: Any, target: Any) -> None:
     with contextlib.suppress(OSError, EOFError):
         while data := source.recv(32768):
             target.sendall(data)
-    target.close()
+    with contextlib.suppress(OSError, EOFError):
+        target.shutdown(socket.SHUT_WR)
 
 
 def private_key_text(key: paramiko.PKey, passphrase: str | None = None) -> str:
@@ -196,9 +224,9 @@ def private_key_text(key: paramiko.PKey, passphrase: str | None = None) -> str:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[SshServer]:
-    """Serve with a fresh key pair and the password `pa'ss "wörd`."""
-    server = SshServer(paramiko.ECDSAKey.generate(), "pa'ss \"wörd")
+def serving(host_key: paramiko.PKey | None = None, key: paramiko.PKey | None = None) -> Iterator[SshServer]:
+    """Serve with the password `pa'ss "wörd`, and fresh ECDSA keys where none are given."""
+    server = SshServer(key or paramiko.ECDSAKey.generate(), "pa'ss \"wörd", host_key)
     try:
         yield server
     finally:

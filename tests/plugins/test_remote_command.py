@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import paramiko
 import pytest
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from tests.plugins import ssh_server
+from tests.plugins import ssh_agent, ssh_keys, ssh_server
 from tests.plugins.plugin_process import PluginError, PluginProcess, State
 from tests.plugins.plugin_under_test import PluginUnderTest
 from tests.plugins.ssh_server import SshServer, private_key_text
@@ -130,23 +128,29 @@ class TestAuthentication:
         assert _made(command, connection, create="echo hi")["stdout"] == "hi"
 
     def test_by_an_agent(self, command: PluginProcess, ssh: SshServer, tmp_path: Path) -> None:
-        with _agent(tmp_path / "agent", ssh.key) as path:
+        with ssh_agent.serving(tmp_path / "agent", ssh.key) as path:
             connection = {**ssh.connection, "privateKey": None, "agentSocketPath": path}
             assert _made(command, connection, create="echo hi")["stdout"] == "hi"
 
     def test_by_the_agent_of_the_environment(
         self, command_plugin: PluginUnderTest, ssh: SshServer, tmp_path: Path
     ) -> None:
-        with _agent(tmp_path / "agent", ssh.key) as path, command_plugin.start(SSH_AUTH_SOCK=path) as plugin:
+        with ssh_agent.serving(tmp_path / "agent", ssh.key) as path, command_plugin.start(SSH_AUTH_SOCK=path) as plugin:
             assert _made(plugin, {**ssh.connection, "privateKey": None}, create="echo hi")["stdout"] == "hi"
 
-    @pytest.mark.parametrize("phrase", [None, "pass phrase"])
-    def test_keys_of_every_format_are_read(
-        self, command: PluginProcess, ssh: SshServer, rsa_key: paramiko.RSAKey, phrase: str | None
-    ) -> None:
-        key = private_key_text(rsa_key, phrase)
-        told = _failure(command, {**ssh.connection, "privateKey": key, "privateKeyPassword": phrase})
-        assert "unable to authenticate, attempted methods [none publickey]" in told
+    @pytest.mark.parametrize(("kind", "form"), ssh_keys.FORMATS)
+    def test_by_keys_of_every_kind_and_format(self, command: PluginProcess, kind: str, form: PrivateFormat) -> None:
+        key = ssh_keys.make(kind)
+        with ssh_server.serving(key=ssh_keys.for_paramiko(key)) as server:
+            connection = {**server.endpoint, "privateKey": ssh_keys.text_of(key, form)}
+            assert _made(command, connection, create="echo hi")["stdout"] == "hi"
+
+    def test_by_an_encrypted_key_of_another_kind(self, command: PluginProcess) -> None:
+        key = ssh_keys.make("rsa")
+        text = ssh_keys.text_of(key, PrivateFormat.TraditionalOpenSSL, "pass phrase")
+        with ssh_server.serving(key=ssh_keys.for_paramiko(key)) as server:
+            connection = {**server.endpoint, "privateKey": text, "privateKeyPassword": "pass phrase"}
+            assert _made(command, connection, create="echo hi")["stdout"] == "hi"
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -227,22 +231,80 @@ class TestReach:
             assert "ssh: handshake failed" in _failure(command, connection)
             assert time.monotonic() - begun < 10
 
-    def test_through_a_proxy(self, command: PluginProcess, ssh: SshServer) -> None:
+
+class TestProxy:
+    def test_the_host_is_reached_through_it(self, command: PluginProcess, ssh: SshServer) -> None:
         with ssh_server.serving() as bastion:
-            outputs = _made(command, {**ssh.connection, "proxy": bastion.connection}, create="echo hi")
+            outputs = _made(command, {**ssh.connection, "proxy": bastion.connection}, create="cat", stdin="hi")
             assert outputs["stdout"] == "hi"
             assert bastion.forwarded == [("127.0.0.1", ssh.port)]
+            assert reveal(outputs["connection"])["proxy"]["port"] == bastion.port
 
-    def test_failure_of_the_proxy_is_told_as_such(self, command: PluginProcess, ssh: SshServer) -> None:
-        proxy = {**ssh.connection, "port": 1}
-        assert _failure(command, {**ssh.connection, "proxy": proxy}).startswith(
-            "proxy: after 0 failed attempts: dial tcp"
-        )
+    def test_its_defaults_are_those_of_the_connection(self, command: PluginProcess, ssh: SshServer) -> None:
+        connection = reveal(_inputs(command, {**ssh.connection, "proxy": {"host": "bastion"}})["connection"])
+        assert connection["proxy"] == {
+            "host": "bastion",
+            "port": 22,
+            "user": "root",
+            "dialErrorLimit": 10,
+            "perDialTimeout": 15,
+        }
 
-    def test_failure_behind_the_proxy_is_told_as_such(self, command: PluginProcess, ssh: SshServer) -> None:
+    def test_many_go_through_it_side_by_side(self, command: PluginProcess, ssh: SshServer) -> None:
+        with ssh_server.serving() as bastion, concurrent.futures.ThreadPoolExecutor(16) as pool:
+            connection = {**ssh.connection, "proxy": bastion.connection}
+            made = pool.map(lambda number: _made(command, connection, create=f"echo {number}"), range(16))
+            assert [outputs["stdout"] for outputs in made] == [str(number) for number in range(16)]
+
+    def test_another_host_key_than_its_own_is_refused_before_any_login(
+        self, command: PluginProcess, ssh: SshServer
+    ) -> None:
         with ssh_server.serving() as bastion:
-            told = _failure(command, {**ssh.connection, "port": 1, "proxy": bastion.connection})
-        assert told.startswith("proxy: after 0 failed attempts: ssh: rejected: connect failed")
+            proxy = {**bastion.connection, "hostKey": ssh.pinned_key}
+            told = _failure(command, {**ssh.connection, "proxy": proxy})
+            assert bastion.logins == 0
+        assert told == "proxy: after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch"
+
+    def test_another_host_key_behind_it_is_refused(self, command: PluginProcess, ssh: SshServer) -> None:
+        before = ssh.logins
+        with ssh_server.serving() as bastion:
+            connection = {**ssh.connection, "hostKey": bastion.pinned_key, "proxy": bastion.connection}
+            told = _failure(command, connection)
+        assert told == "proxy: after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch"
+        assert ssh.logins == before
+
+    def test_nobody_listens_where_it_is_said_to_be(self, command: PluginProcess, ssh: SshServer) -> None:
+        command.log.messages.clear()
+        proxy = {**ssh.connection, "port": 1, "dialErrorLimit": 1}
+        told = _failure(command, {**ssh.connection, "proxy": proxy})
+        assert told == "proxy: after 1 failed attempts: dial tcp 127.0.0.1:1: connect: connection refused"
+        assert command.log.messages == ["Dial proxy 1/1 failed: retrying"]
+
+    def test_nobody_listens_behind_it(self, command: PluginProcess, ssh: SshServer) -> None:
+        command.log.messages.clear()
+        with ssh_server.serving() as bastion:
+            connection = {**ssh.connection, "port": 1, "dialErrorLimit": 1, "proxy": bastion.connection}
+            told = _failure(command, connection)
+        assert told.startswith("proxy: after 1 failed attempts: ssh: rejected: connect failed (")
+        assert command.log.messages == ["Dial from proxy 1/1 failed: retrying"]
+
+    def test_it_may_forbid_connections_through_it(self, command: PluginProcess, ssh: SshServer) -> None:
+        with ssh_server.serving() as bastion:
+            bastion.may_forward = False
+            told = _failure(command, {**ssh.connection, "proxy": bastion.connection})
+        assert told.startswith("proxy: after 0 failed attempts: ssh: rejected: administratively prohibited (")
+
+    def test_what_is_wrong_with_the_hosts_own_key_is_told_before_it_is_dialled(
+        self, command: PluginProcess, ssh: SshServer
+    ) -> None:
+        with ssh_server.serving() as bastion:
+            connection = {**ssh.connection, "privateKey": "hush", "proxy": bastion.connection}
+            assert _failure(command, connection) == "ssh: no key found"
+            assert bastion.connections == 0
+
+    def test_what_is_wrong_with_its_key_is_told_as_such(self, command: PluginProcess, ssh: SshServer) -> None:
+        proxy = {**ssh.connection, "privateKey": "hush"}
+        assert _failure(command, {**ssh.connection, "proxy": proxy}) == "proxy: ssh: no key found"
 
 
 class TestInterruption:
@@ -275,37 +337,3 @@ class TestInterruption:
             plugin.cancel()
             with pytest.raises(PluginError, match=r"^context canceled$"):
                 running.result()
-
-
-@contextlib.contextmanager
-def _agent(path: Path, key: paramiko.PKey) -> Iterator[str]:
-    """Speak the SSH agent protocol for one key: list it, sign with it."""
-
-    def serve(connection: socket.socket) -> None:
-        stream = connection.makefile("rwb")
-        while size := stream.read(4):
-            request = paramiko.Message(stream.read(int.from_bytes(size, "big")))
-            answer = paramiko.Message()
-            if request.get_byte() == b"\x0b":  # SSH_AGENTC_REQUEST_IDENTITIES
-                answer.add_byte(b"\x0c")
-                answer.add_int(1)
-                answer.add_string(key.asbytes())
-                answer.add_string("test key")
-            else:  # SSH_AGENTC_SIGN_REQUEST
-                request.get_string()
-                answer.add_byte(b"\x0e")
-                answer.add_string(key.sign_ssh_data(request.get_string()).asbytes())
-            stream.write(len(answer.asbytes()).to_bytes(4, "big") + answer.asbytes())
-            stream.flush()
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=serve, args=[connection], daemon=True).start()
-
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        threading.Thread(target=accept, daemon=True).start()
-        yield str(path)

@@ -11,17 +11,25 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import paramiko
+from paramiko.pkey import PublicBlob
 
 from toolchain.plugins.command.credentials import agent_keys, host_key, private_key
 from toolchain.plugins.properties import Properties
 from toolchain.plugins.provider import Call, ProviderError
 
 Opened = TypeVar("Opened")
+Link = socket.socket | paramiko.Channel
 
 # Every error comes back as an exception; paramiko would write a second account of it to standard error.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 _FIRST_WAIT_SECONDS, _WAIT_GROWTH, _LONGEST_WAIT_SECONDS = 0.1, 1.5, 5.0
+_REJECTIONS = {  # https://www.rfc-editor.org/rfc/rfc4254#section-5.1
+    1: "administratively prohibited",
+    2: "connect failed",
+    3: "unknown channel type",
+    4: "resource shortage",
+}
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
 
 
@@ -55,12 +63,15 @@ class Connections:
         Raises:
             ProviderError: a key cannot be read, or the dial error limit is reached.
         """
+        log_in = self._login(connection)
         proxy = connection.get("proxy")
         if proxy is None:
-            return self._retry("Dial", connection, lambda: self._log_in(connection, self._connect(connection)))
+            return self._retry("Dial", connection, lambda: log_in(self._connect(connection)))
         try:
-            bridge = self._retry("Dial proxy", proxy, lambda: self._log_in(proxy, self._connect(proxy)))
-            return self._retry("Dial", connection, lambda: self._log_in(connection, _through(bridge, connection)))
+            log_in_to_proxy = self._login(proxy)
+            bridge = self._retry("Dial proxy", proxy, lambda: log_in_to_proxy(self._connect(proxy)))
+            # The real plugin would try again over a connection that its first attempt had used up.
+            return self._retry("Dial from proxy", connection, lambda: log_in(_through(bridge, connection)))
         except ProviderError as error:
             raise ProviderError(f"proxy: {error}") from error
 
@@ -99,8 +110,15 @@ class Connections:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise _DialError(f"dial tcp {address[0]}:{address[1]}: connect: {reason}") from error
 
-    def _log_in(self, connection: Properties, link: socket.socket | paramiko.Channel) -> paramiko.Transport:
+    def _login(self, connection: Properties) -> Callable[[Link], paramiko.Transport]:
+        """Read the keys of a connection, and return how to log in over a link to its host."""
         pinned = host_key(connection["hostKey"]) if connection.get("hostKey") is not None else None
+        keys = _keys(connection)
+        return lambda link: self._log_in(connection, pinned, keys, link)
+
+    def _log_in(
+        self, connection: Properties, pinned: PublicBlob | None, keys: list[paramiko.PKey], link: Link
+    ) -> paramiko.Transport:
         transport = paramiko.Transport(link)
         with self._lock:
             self._open.append(transport)
@@ -116,11 +134,11 @@ class Connections:
             transport.start_client(timeout=seconds)
             if pinned is not None and transport.get_remote_server_key().asbytes() != pinned.key_blob:
                 raise _DialError("ssh: handshake failed: ssh: host key mismatch")
-            _authenticate(transport, connection)
+            _authenticate(transport, connection, keys)
         except (paramiko.SSHException, OSError, EOFError) as error:
             transport.close()
             raise _DialError(f"ssh: handshake failed: {_handshake_failure(error)}") from error
-        except (_DialError, ProviderError):
+        except _DialError:
             transport.close()
             raise
         return transport
@@ -139,15 +157,16 @@ def _through(bridge: paramiko.Transport, connection: Properties) -> paramiko.Cha
     try:
         return bridge.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=_seconds(connection))
     except paramiko.ChannelException as error:
-        raise _DialError(f"ssh: rejected: connect failed ({error.text})") from error
-    except paramiko.SSHException as error:
-        raise _DialError(f"ssh: {error}") from error
+        reason = _REJECTIONS.get(error.code, f"unknown reason {error.code}")
+        raise _DialError(f"ssh: rejected: {reason} ({error.text})") from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise _DialError(f"ssh: {error or 'EOF'}") from error
 
 
-def _authenticate(transport: paramiko.Transport, connection: Properties) -> None:
+def _authenticate(transport: paramiko.Transport, connection: Properties, keys: list[paramiko.PKey]) -> None:
     user, password = connection["user"], connection.get("password")
     attempted = ["none"]
-    for key in _keys(connection):
+    for key in keys:
         attempted.append("publickey")
         try:
             transport.auth_publickey(user, key)

@@ -7,6 +7,8 @@ import os
 import socket
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from paramiko.agent import AgentSSH
 from paramiko.pkey import PublicBlob
 
@@ -28,7 +30,7 @@ def host_key(text: str) -> PublicBlob:
 
 
 def private_key(text: str, passphrase: str | None) -> paramiko.PKey:
-    """Read a private key in PEM or OpenSSH format.
+    """Read a private key in the PEM of OpenSSH, PKCS #1, PKCS #8 or SEC 1.
 
     Raises:
         ProviderError: it cannot be read, needs a passphrase, or the passphrase is wrong. Tells nothing of the key.
@@ -51,6 +53,8 @@ def private_key(text: str, passphrase: str | None) -> paramiko.PKey:
 
 
 def _load(text: str, passphrase: str | None) -> paramiko.PKey | None:
+    if "BEGIN PRIVATE KEY" in text:
+        text = _openssh(text)
     read = (_load_as(key_class, text, passphrase) for key_class in _KEY_CLASSES)
     return next((key for key in read if key is not None), None)
 
@@ -62,6 +66,16 @@ def _load_as(key_class: type[paramiko.PKey], text: str, passphrase: str | None) 
         raise
     except (paramiko.SSHException, ValueError):
         return None
+
+
+def _openssh(text: str) -> str:
+    """Turn PKCS #8, which paramiko does not read, into what it does."""
+    try:
+        key = serialization.load_pem_private_key(text.encode(), None)
+        form = serialization.PrivateFormat.OpenSSH
+        return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+    except (ValueError, UnsupportedAlgorithm):
+        return text
 
 
 def agent_keys(path: str) -> list[paramiko.PKey]:
