@@ -37,7 +37,7 @@ filter_by_table() {
   local before others
   install_package nftables nftables
   before=$(describe)
-  { cat "$rules" && echo "add element inet prefect_selfhost ssh_ports { $(ssh_ports) }"; } >"$trial"
+  { cat "$rules" && ssh_ports | sed 's/.*/add element inet prefect_selfhost ssh_ports { & }/'; } >"$trial"
   try_rules
   mv "$trial" "$confirmed"
   systemctl stop "$rollback.timer"
@@ -57,10 +57,10 @@ describe() {
   systemctl is-enabled "$unit" 2>/dev/null || true
 }
 
-# Every port that sshd listens on for others, and the one that this very session came by; `22, 2222`.
+# Every port that sshd listens on for others, and the one that this very session came by, one a line.
 ssh_ports() {
   local session=${SSH_CONNECTION:-$(tr '\0' '\n' <"/proc/$PPID/environ" | sed -n 's/^SSH_CONNECTION=//p')}
-  { listeners | awk '$2 ~ /^sshd/ {print $1}' && echo "${session##* }"; } | sort -nu | sed '/^$/d' | paste -sd ,
+  { listeners | awk '$2 ~ /^sshd/ {print $1}' && echo "${session##* }"; } | sort -nu | sed '/^$/d'
 }
 
 # Who listens for others by TCP: port and program.
@@ -85,7 +85,7 @@ try_rules() {
 If this host is not reached through a TCP port of an SSH server, keep its firewall yourself: pulumi config set --path firewall.enabled false"
 }
 
-ssh_comes_in() { nft list counter inet prefect_selfhost ssh | grep --quiet 'packets [1-9]'; }
+ssh_comes_in() { nft list counter inet prefect_selfhost ssh 2>/dev/null | grep --quiet 'packets [1-9]'; }
 
 # Before there is a network, and again whenever nftables.service has emptied all tables.
 load_at_boot() {
@@ -117,7 +117,7 @@ UNIT
 cut_off() {
   local port program
   listeners | while read -r port program; do
-    case " $(ssh_ports | tr -d ,) $openings " in
+    case " $openings $(ssh_ports | xargs) " in
       *" $port "* | *" tcp:$port "* | *" tcp:$port@"*) ;;
       *) printf '; no longer port %s of %s' "$port" "${program:-the kernel}" ;;
     esac
