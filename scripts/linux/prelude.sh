@@ -74,7 +74,7 @@ accepts_connections() {
 # package_version APT_NAME DNF_NAME: prints the installed version, nothing where the package is not installed
 package_version() {
   if command -v apt-get >/dev/null; then
-    dpkg-query --show --showformat='${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'
+    dpkg-query --show --showformat='${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p' || true
   else
     rpm --query --queryformat '%{VERSION}-%{RELEASE}' "$2" 2>/dev/null || true
   fi
