@@ -1,10 +1,12 @@
 """Prints components/postgresql/catalogue.json: what PostgreSQL's settings are, asked of PostgreSQL itself.
 
 Run when a PostgreSQL version comes or goes: `python -m toolchain.postgresql_settings BINARIES... >catalogue.json`, each
-a directory with `initdb` and `postgres`, one for each major version; not as root, for whom PostgreSQL does not start.
+a directory with `initdb` and `postgres`, one for each major version.
 """
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,14 +36,23 @@ def settings_of(binaries: Path) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         data, output = Path(scratch, "data"), Path(scratch, "settings.json")
         initdb = ("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "-D")
-        subprocess.run([str(binaries / initdb[0]), *initdb[1:], str(data)], check=True, capture_output=True)
         # in single-user mode a statement ends with the line
         query = " ".join(f"COPY (SELECT jsonb_agg(s) FROM ({_QUERY}) s) TO '{output}'".split())  # noqa: S608 - our own
-        single = [str(binaries / "postgres"), "--single", "-D", str(data), "postgres"]
-        subprocess.run(single, check=True, capture_output=True, input=query, text=True)
+        as_user = _unprivileged(scratch)
+        for program, *arguments in [(*initdb, str(data)), ("postgres", "--single", "-D", str(data), "postgres")]:
+            command = [*as_user, str(binaries / program), *arguments]
+            subprocess.run(command, check=True, capture_output=True, input=query, text=True, cwd="/")
         # COPY would escape backslashes and line breaks; JSON from jsonb has neither here
         rows: list[dict[str, Any]] = json.loads(output.read_text())
     return {row.pop("name"): {key: value for key, value in row.items() if value is not None} for row in rows}
+
+
+def _unprivileged(directory: str) -> list[str]:
+    """Return how to start PostgreSQL, which does not start for root, so that it may write into `directory`."""
+    if os.geteuid():
+        return []
+    shutil.chown(directory, "nobody")
+    return ["runuser", "-u", "nobody", "--"]
 
 
 def catalogue(versions: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -36,8 +36,7 @@ class ClusterLayout:
     """Of the host: loopback, and the one by which other hosts reach it."""
     port: int
     certificate_file: str | None = None
-    """Of the server, with its private key in `key_file`; None for a cluster that does not speak TLS."""
-    key_file: str | None = None
+    """Certificate and private key in PEM; None for a cluster that does not speak TLS."""
 
 
 def postgresql_conf(layout: ClusterLayout, max_connections: int, settings: Mapping[str, str]) -> str:
@@ -61,13 +60,13 @@ def _layout_settings(layout: ClusterLayout) -> dict[str, str]:
         "unix_socket_permissions": "0777",
         "password_encryption": "scram-sha-256",
     }
-    if layout.certificate_file is None or layout.key_file is None:
+    if layout.certificate_file is None:
         return settings
     return {
         **settings,
         "ssl": "on",
         "ssl_cert_file": layout.certificate_file,
-        "ssl_key_file": layout.key_file,
+        "ssl_key_file": layout.certificate_file,
         "ssl_min_protocol_version": "TLSv1.2",
     }
 

@@ -32,6 +32,9 @@ stop_service() { systemctl stop "$1"; }
 
 start_service() { systemctl start "$1"; }
 
+# end_of_log SERVICE
+end_of_log() { journalctl --unit "$1" --lines 20 --no-pager --output cat 2>&1; }
+
 requirements() { echo "$runtime/requirements/$1.txt"; }
 
 end_installation() { pkill -TERM -f "^$1/bin/python -m pip " || true; }

@@ -101,6 +101,9 @@ stop_service() { if supervisor_runs; then supervisorctl stop "$1" >/dev/null 2>&
 
 start_service() { supervisorctl start "$1" >/dev/null 2>&1 || true; }
 
+# end_of_log SERVICE
+end_of_log() { tail -n 20 "$root/log/$1.log" 2>&1; }
+
 stop_supervisor() {
   if supervisor_runs; then
     supervisorctl shutdown >/dev/null
