@@ -30,6 +30,7 @@ class SshServer:
         self.key = key
         self.password = password
         self.may_forward = True
+        self.forwarding_takes = 0.0
         self.connections = 0
         self.logins = 0
         self.forwarded: list[tuple[str, int]] = []
@@ -127,6 +128,7 @@ class _Session(paramiko.ServerInterface):
         if not self._server.may_forward:
             return common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         self._server.forwarded.append(destination)
+        time.sleep(self._server.forwarding_takes)
         try:
             link = socket.create_connection(destination)
         except OSError:
