@@ -2,7 +2,12 @@
 
 import pulumi
 
+from components import postgres_host
+from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
+from components.firewall import HostFirewall, HostFirewallArgs
 from components.host import Host, HostArgs
+from components.nginx_configuration import public_url_variables
+from components.nginx_proxy import NginxProxy, NginxProxyArgs
 from components.postgres_host import PostgresHost, PostgresHostArgs
 from components.prefect_api.resources import CanaryRun
 from components.prefect_runtime import PrefectRuntime, PrefectRuntimeArgs
@@ -39,6 +44,24 @@ postgres = PostgresHost(
     ),
 )
 
+backups = (
+    DatabaseBackups(
+        "backups",
+        DatabaseBackupsArgs(
+            host=hosts[settings.postgres.host],
+            settings=settings.backups,
+            connection=postgres.by_socket,
+            ready=[postgres.ready],
+            database_service=postgres_host.SERVICE,
+            copy_environment=secrets.backup_copy_environment,
+            alert_webhook=secrets.backup_alert_webhook,
+            purge_on_destroy=settings.purge_on_destroy,
+        ),
+    )
+    if settings.backups
+    else None
+)
+
 runtimes = {
     name: PrefectRuntime(f"{name}-prefect", PrefectRuntimeArgs(host=hosts[name], version=settings.server.version))
     for name in settings.prefect_hosts
@@ -51,10 +74,39 @@ server = PrefectServerHost(
         postgres=postgres,
         port=settings.server.port,
         log_level=settings.server.log_level,
+        backups=backups,
+        public_variables=public_url_variables(settings.nginx) if settings.nginx else {},
         auth_string=secrets.auth_string,
         encryption_key=secrets.encryption_key,
     ),
 )
+
+proxy = (
+    NginxProxy(
+        "proxy",
+        NginxProxyArgs(
+            host=hosts[settings.server.hosts[0]],
+            settings=settings.nginx,
+            upstream_port=settings.server.port,
+            tls_certificate=secrets.tls_certificate,
+            tls_private_key=secrets.tls_private_key,
+        ),
+    )
+    if settings.nginx
+    else None
+)
+
+for host in settings.firewalled_hosts:
+    HostFirewall(
+        f"{host.name}-firewall",
+        HostFirewallArgs(
+            host=hosts[host.name],
+            ssh_port=host.port,
+            open_ports=settings.public_ports(host),
+            restricted_ports=settings.private_ports(host),
+            allow=settings.firewall.allow,
+        ),
+    )
 
 pools = {
     pool.name: WorkPool(
@@ -73,6 +125,7 @@ workers = {
             worker_name=worker.name,
             runtime=runtimes[worker.host],
             server=server,
+            proxy=proxy,
             pool=pools[worker.work_pool],
             health_port=worker.health_port,
         ),
@@ -94,9 +147,12 @@ canaries = {
     if (members := [worker for worker in workers.values() if worker.pool_name == pool.name])
 }
 
-pulumi.export("uiUrl", server.ui_url)
-pulumi.export("apiUrl", server.api_url)
+pulumi.export("uiUrl", proxy.public_url if proxy else server.ui_url)
+pulumi.export("apiUrl", proxy.api_url if proxy else server.api_url)
 pulumi.export("authString", server.auth_string)
 pulumi.export("workPools", sorted(pools))
 pulumi.export("versions", {"prefect": settings.server.version, "postgresql": postgres.version})
+if proxy:
+    pulumi.export("certificateExpiry", proxy.certificate_expiry)
+    pulumi.export("caCertificate", proxy.ca_certificate)
 pulumi.export("canaryRuns", {pool: canary.state for pool, canary in canaries.items()})

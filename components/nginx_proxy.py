@@ -33,6 +33,9 @@ class NginxProxy(pulumi.ComponentResource):
     """Prefect at its public URL: HTTP sent to HTTPS; UI, API and web sockets passed on to the server."""
 
     public_url: str
+    api_url: str
+    has_private_ca: bool
+    """Whether nobody trusts the certificate without being told to."""
     certificate_expiry: pulumi.Output[str]
     """When the certificate expires that was there at the last change, in ISO 8601; the host renews it by itself."""
     ca_certificate: pulumi.Output[str]
@@ -64,6 +67,8 @@ class NginxProxy(pulumi.ComponentResource):
         )
 
         self.public_url = settings.public_url
+        self.api_url = f"{settings.public_url}/api"
+        self.has_private_ca = isinstance(settings.certificate, PrivateCa)
         self.certificate_expiry = certificate.report.apply(certificate_expiry)
         self.ca_certificate = certificate.report.apply(ca_certificate)
         self.ready = showing.resource

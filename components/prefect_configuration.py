@@ -20,9 +20,19 @@ EVERYWHERE = {
 
 
 def server_variables(
-    *, home: str, ui_directory: str, address: str, port: int, log_level: str, database: Mapping[str, str]
+    *,
+    home: str,
+    ui_directory: str,
+    address: str,
+    port: int,
+    log_level: str,
+    database: Mapping[str, str],
+    public: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the server's settings that are no secret; `database` has host, port, name and user."""
+    """Return the server's settings that are no secret.
+
+    `database` has host, port, name and user; `public` is what follows from the URL under which a proxy shows it.
+    """
     return {
         **EVERYWHERE,
         "PREFECT_HOME": home,
@@ -40,6 +50,7 @@ def server_variables(
         **{f"PREFECT_SERVER_DATABASE_{name.upper()}": value for name, value in database.items()},
         # the migration is a step of its own, before the server starts
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+        **public,
     }
 
 
@@ -55,12 +66,13 @@ def server_secrets(*, database_password: str, auth_string: str, encryption_key: 
     }
 
 
-def worker_variables(*, home: str, api_url: str, health_port: int) -> dict[str, str]:
-    """Return a worker's settings that are no secret; its flow runs inherit them."""
+def worker_variables(*, home: str, api_url: str, ca_file: str, health_port: int) -> dict[str, str]:
+    """Return a worker's settings that are no secret; its flow runs inherit them. An empty `ca_file` trusts as usual."""
     return {
         **EVERYWHERE,
         "PREFECT_HOME": home,
         "PREFECT_API_URL": api_url,
+        **({"PREFECT_API_SSL_CERT_FILE": ca_file} if ca_file else {}),
         "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
         "PREFECT_WORKER_WEBSERVER_PORT": str(health_port),
     }

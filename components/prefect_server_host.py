@@ -1,10 +1,13 @@
 """The Prefect server on one host: schema, settings, service."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 
 from components import postgres_host
+from components.database_backups import DatabaseBackups
+from components.host import Host
 from components.platforms import SCRIPTS, HostFile, Service
 from components.postgres_host import PostgresHost
 from components.prefect_configuration import environment_file, secrets_file, server_secrets, server_variables
@@ -23,6 +26,10 @@ class PrefectServerHostArgs:
     log_level: str
     auth_string: pulumi.Input[str]
     """`user:password` that UI and API ask for."""
+    backups: DatabaseBackups | None = None
+    """Where the database is backed up before each migration."""
+    public_variables: Mapping[str, str] = field(default_factory=dict)
+    """What Prefect must know of the URL under which a proxy shows it."""
     encryption_key: pulumi.Input[str]
     """Fernet key that encrypts blocks; a later change makes stored blocks unreadable."""
 
@@ -30,6 +37,7 @@ class PrefectServerHostArgs:
 class PrefectServerHost(pulumi.ComponentResource):
     """A Prefect server: migrated, behind a password, healthy."""
 
+    host: Host
     api_url: str
     """Where workers on the same host find the API."""
     api_url_here: str
@@ -47,6 +55,7 @@ class PrefectServerHost(pulumi.ComponentResource):
         host, platform = runtime.host, runtime.host.platform
         on = runtime.host.scope(self, name)
         home = on.path("data", "prefect")
+        self.host = host
         self.ui_url = f"http://{host.loopback}:{args.port}"
         self.api_url = f"{self.ui_url}/api"
         self.api_url_here = f"http://127.0.0.1:{host.port_here('api', args.port)}/api"
@@ -58,6 +67,7 @@ class PrefectServerHost(pulumi.ComponentResource):
             address=host.loopback,
             port=args.port,
             log_level=args.log_level,
+            public=args.public_variables,
             database={
                 "host": database.host,
                 "port": str(database.port),
@@ -81,6 +91,7 @@ class PrefectServerHost(pulumi.ComponentResource):
             ),
         ]
         paths = (settings.path, secrets.path)
+        backup = [args.backups.backup_before(runtime.version, parent=self)] if args.backups else []
         program = HostFile(
             path=on.path("runtime", "migrate.py"), content=(SCRIPTS / "templates" / "migrate.py").read_text()
         )
@@ -94,7 +105,7 @@ class PrefectServerHost(pulumi.ComponentResource):
                 "directory": home,
                 "service": SERVICE,
             },
-            after=[runtime.installed, *files, on.file("migration-program", program), args.postgres.ready],
+            after=[runtime.installed, *files, *backup, on.file("migration-program", program), args.postgres.ready],
         )
         service = on.service(
             "service",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pulumi
 
 from components import postgres_host, prefect_server_host
-from components.platforms import Service
+from components.nginx_proxy import NginxProxy
+from components.platforms import HostFile, Service
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
 from components.prefect_runtime import PrefectRuntime
 from components.prefect_server_host import PrefectServerHost
@@ -19,6 +20,8 @@ class PrefectWorkerHostArgs:
     worker_name: str
     runtime: PrefectRuntime
     server: PrefectServerHost
+    proxy: NginxProxy | None = None
+    """Through which workers on other hosts than the server's come; None where they need none."""
     pool: WorkPool
     health_port: int
 
@@ -41,17 +44,26 @@ class PrefectWorkerHost(pulumi.ComponentResource):
         on = runtime.host.scope(self, name)
         unit = f"prefect-worker-{args.worker_name}"
         home = on.path("data", "prefect")
+        proxy = args.proxy if runtime.host is not args.server.host else None
+        api_url = proxy.api_url if proxy else args.server.api_url
+        ca = (
+            HostFile(path=on.path("configuration", f"{unit}.ca.pem"), content="")
+            if proxy and proxy.has_private_ca
+            else None
+        )
 
         settings = environment_file(
             platform,
             unit,
-            worker_variables(home=home, api_url=args.server.api_url, health_port=args.health_port),
+            worker_variables(home=home, api_url=api_url, ca_file=ca.path if ca else "", health_port=args.health_port),
         )
         secrets = secrets_file(platform, unit)
         secret_values = args.server.auth_string.apply(
             lambda known: on.environment_file(worker_secrets(auth_string=known))
         )
         files = [on.file("settings", settings), on.file("secrets", secrets, secret_values)]
+        if proxy and ca:
+            files.append(on.file("certificate-authority", ca, proxy.ca_certificate))
         service = on.service(
             "service",
             Service(
@@ -71,7 +83,7 @@ class PrefectWorkerHost(pulumi.ComponentResource):
                 after=(postgres_host.SERVICE, prefect_server_host.SERVICE),
             ),
             reads=[runtime.installed, *files],
-            after=[runtime.flow, args.server.ready, args.pool.ready],
+            after=[runtime.flow, args.server.ready, *([proxy.ready] if proxy else []), args.pool.ready],
         )
         self.ready = service.resource
         self.fingerprint = service.fingerprint

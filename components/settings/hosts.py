@@ -22,6 +22,8 @@ class HostSettings:
     platform: str
     address: str = "127.0.0.1"
     port: int = 22
+    private_address: str = ""
+    """By which the other hosts of the stack reach this one; empty for `address`."""
     user: str = "root"
     host_key: str = ""
     """The server's public SSH key, `ssh-ed25519 AAAA...`; a server that shows another one is refused."""
@@ -33,6 +35,11 @@ class HostSettings:
     """Where a local host keeps everything; see `platforms.local.default_directory`."""
     ports: tuple[tuple[str, int], ...] = ()
     """Every TCP port that the services of this host listen on, with the key that sets it."""
+
+    @property
+    def address_for_peers(self) -> str:
+        """By which the other hosts of the stack reach this one."""
+        return self.private_address or self.address
 
     @property
     def is_used(self) -> bool:
@@ -151,6 +158,13 @@ def _linux_host(name: str, table: Table) -> HostSettings:
             allowed="a host name or an IP address",
             example="203.0.113.10",
             pattern=r"[A-Za-z0-9][A-Za-z0-9.:-]*",
+        ),
+        private_address=table.text(
+            "privateAddress",
+            "",
+            allowed="the IP address by which the other hosts of the stack reach this one, left out if it is `address`",
+            example="10.0.0.10",
+            pattern=r"|[0-9a-fA-F.:]+",
         ),
         port=table.integer("port", 22, minimum=1, maximum=65535),
         user=table.text("user", "root", allowed="a user with sudo", example="ops", pattern=r"[a-z_][a-z0-9_-]*"),

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
+from components.settings.backups import BackupSettings, read_backups
+from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, read_hosts
+from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
 from components.settings.ports import with_ports
 from components.settings.postgres import PostgresSettings, check_connections, read_postgres
 from components.settings.secrets import (
@@ -26,7 +29,7 @@ from components.settings.server import ServerSettings, read_server
 from components.settings.table import Problems, SettingsError, Table
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
-SECTIONS = ("hosts", "postgres", "server", "workPools", "workers")
+SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers")
 SWITCHES = ("purgeOnDestroy",)
 
 
@@ -38,6 +41,11 @@ class Settings:
     hosts: tuple[HostSettings, ...]
     postgres: PostgresSettings
     server: ServerSettings
+    nginx: NginxSettings | None
+    """In front of a server on a Linux host; None on this machine."""
+    firewall: FirewallSettings
+    backups: BackupSettings | None
+    """None for none, as on this machine."""
     work_pools: tuple[WorkPoolSettings, ...]
     workers: tuple[WorkerSettings, ...]
     secret_blocks: tuple[str, ...]
@@ -50,6 +58,30 @@ class Settings:
         """Names of the hosts that run Prefect itself: servers and workers."""
         return tuple(sorted({*self.server.hosts, *(worker.host for worker in self.workers)}))
 
+    @property
+    def firewalled_hosts(self) -> tuple[HostSettings, ...]:
+        """The hosts whose firewall is ours."""
+        linux = [host for host in self.hosts if host.is_used and host.platform == "linux"]
+        return tuple(linux) if self.firewall.enabled else ()
+
+    @property
+    def database_clients(self) -> tuple[str, ...]:
+        """Addresses of the hosts that reach the database over the network: servers elsewhere."""
+        elsewhere = {name for name in self.server.hosts if name != self.postgres.host}
+        return tuple(host.address_for_peers for host in self.hosts if host.name in elsewhere)
+
+    def public_ports(self, host: HostSettings) -> tuple[int, ...]:
+        """Return the TCP ports of a host that are for everybody."""
+        if self.nginx is None or host.name not in self.server.hosts:
+            return ()
+        return tuple(port for _, port in self.nginx.ports)
+
+    def private_ports(self, host: HostSettings) -> dict[int, tuple[str, ...]]:
+        """Return the TCP ports of a host that are for some, with their addresses or networks."""
+        if host.name != self.postgres.host:
+            return {}
+        return {self.postgres.port: (*self.database_clients, *self.postgres.monitoring_from)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
@@ -61,6 +93,12 @@ class Secrets:
     encryption_key: pulumi.Output[str]
     ssh_private_key: pulumi.Output[str] | None
     """For hosts reached by SSH; None to ask the SSH agent."""
+    tls_certificate: pulumi.Output[str] | None
+    tls_private_key: pulumi.Output[str] | None
+    """In PEM, where nginx shows a certificate that the stack carries."""
+    backup_copy_environment: pulumi.Output[str] | None
+    """Credentials of the repository that backups are copied to, NAME=value lines."""
+    backup_alert_webhook: pulumi.Output[str] | None
     secret_blocks: dict[str, pulumi.Output[str]]
 
 
@@ -87,6 +125,10 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         auth_string=config.require_secret("authString"),
         encryption_key=config.require_secret("encryptionKey"),
         ssh_private_key=config.get_secret("sshPrivateKey"),
+        tls_certificate=config.get_secret("tlsCertificate"),
+        tls_private_key=config.get_secret("tlsPrivateKey"),
+        backup_copy_environment=config.get_secret("backupCopyEnvironment"),
+        backup_alert_webhook=config.get_secret("backupAlertWebhook"),
         secret_blocks={name: config.require_secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
     )
     return settings, secrets
@@ -109,8 +151,11 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     workers = read_workers(tables["workers"], hosts, pools)
     postgres = read_postgres(tables["postgres"], hosts)
     server = read_server(tables["server"], hosts)
+    nginx, backups = _on_linux_only(tables, hosts, postgres, server)
+    firewall = read_firewall(tables["firewall"])
+    check_certificate_secrets(problems, nginx, values, secret_keys)
     check_connections(problems, postgres, server)
-    hosts = with_ports(problems, hosts, postgres, server, workers)
+    hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
     purge = values.get("purgeOnDestroy", "false")
     if purge not in {"true", "false"} and "purgeOnDestroy" not in secret_keys:
         problems.add("purgeOnDestroy", f"is {purge!r}", "true or false", "false")
@@ -120,11 +165,25 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
         hosts=hosts,
         postgres=postgres,
         server=server,
+        nginx=nginx,
+        firewall=firewall,
+        backups=backups,
         work_pools=pools,
         workers=workers,
         secret_blocks=secret_block_names(values.keys()),
         purge_on_destroy=purge == "true",
     )
+
+
+def _on_linux_only(
+    tables: Mapping[str, Table], hosts: tuple[HostSettings, ...], postgres: PostgresSettings, server: ServerSettings
+) -> tuple[NginxSettings | None, BackupSettings | None]:
+    """Return what this machine does not need: nginx in front of the server, and backups."""
+    linux = {host.name for host in hosts if host.platform == "linux"}
+    servers = tuple(host for host in hosts if host.name in server.hosts)
+    wanted = {*server.hosts} & linux or not tables["nginx"].is_empty
+    nginx = read_nginx(tables["nginx"], servers) if wanted else None
+    return nginx, read_backups(tables["backups"], offered=postgres.host in linux)
 
 
 def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:

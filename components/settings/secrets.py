@@ -38,12 +38,17 @@ REQUIRED_SECRETS = {
         "openssl rand -base64 32 | tr '+/' '-_'",
     ),
 }
+_PEM = r"(?s)\s*-----BEGIN [A-Z ]+-----\n.+\n-----END [A-Z ]+-----\s*"
 OPTIONAL_SECRETS = {
     "sshPrivateKey": SecretRule(
         "a private key as ssh-keygen writes it",
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----\n.+",
         "cat ~/.ssh/id_ed25519",
     ),
+    "tlsCertificate": SecretRule("certificates in PEM, the server's first", _PEM, "cat fullchain.pem"),
+    "tlsPrivateKey": SecretRule("a private key in PEM", _PEM, "cat privkey.pem"),
+    "backupCopyEnvironment": SecretRule("lines NAME=value, RESTIC_PASSWORD among them", r"([A-Z_][A-Z0-9_]*=.+\n?)+"),
+    "backupAlertWebhook": SecretRule("an http or https URL", r"https?://\S+"),
 }
 _SECRET_BLOCK = SecretRule("any text that is not blank", r"(?s).*\S.*")
 

@@ -103,6 +103,11 @@ class Table:
         self._values = values
         self._read: set[str] = set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is set."""
+        return not self._values
+
     @classmethod
     def read(cls, problems: Problems, key: str, value: object) -> "Table":
         """Return the table that stands under `key`; anything else there is a problem."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from components import prefect_configuration
+from components.nginx_configuration import public_url_variables
+from components.settings.nginx import NginxSettings, PrivateCa
 from tests.prefect_runtime import install_prefect
 from tests.settings.stack_file import CHECKOUT
 
@@ -55,10 +57,20 @@ def named() -> set[str]:
     """Return the names as they come out of the configuration, and those that scripts use."""
     database = {"host": "h", "port": "5432", "name": "n", "user": "u"}
     variables = prefect_configuration.server_variables(
-        home="/home", ui_directory="/ui", address="127.0.0.1", port=4200, log_level="INFO", database=database
+        home="/home",
+        ui_directory="/ui",
+        address="127.0.0.1",
+        port=4200,
+        log_level="INFO",
+        database=database,
+        public=public_url_variables(
+            NginxSettings(public_url="https://h", certificate=PrivateCa(), https_port=443, http_port=80)
+        ),
     )
     secrets = prefect_configuration.server_secrets(database_password="p", auth_string="a", encryption_key="k")
-    worker = prefect_configuration.worker_variables(home="/home", api_url="http://127.0.0.1/api", health_port=4210)
+    worker = prefect_configuration.worker_variables(
+        home="/home", api_url="http://127.0.0.1/api", ca_file="/ca", health_port=4210
+    )
     worker_secrets = prefect_configuration.worker_secrets(auth_string="a")
     texts = [path.read_text() for path in (CHECKOUT / "scripts").rglob("*.sh")]
     in_scripts = {name for text in texts for name in re.findall(r"\bPREFECT_[A-Z_]+\b", text)}

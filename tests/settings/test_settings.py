@@ -148,6 +148,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("hosts.far.hostKey", "SHA256:abc", "is 'SHA256:abc'", "ssh-ed25519 AAAA"),
     ("hosts.far.jumpHost", "fra", "did you mean far?", "far"),
     ("hosts.far.jumpHost", 7, "is 7", "far"),
+    ("hosts.far.privateAddress", "far.example.com", "is 'far.example.com'", "10.0.0.10"),
     ("hosts.far.tunnelPort", 80, "is 80", "1024"),
     ("hosts.far.tunnelPort", 65535, "is 65535", "1024"),
     ("hosts.far.tunnelPort", "20000", "is '20000'", "1024"),
