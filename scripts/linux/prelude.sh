@@ -51,6 +51,29 @@ find_python() {
   return 1
 }
 
+# What looks at a host before anything is changed prints lines `error: ...`, which end the deployment, or `note: ...`.
+finding() { echo "error: $*"; }
+
+note() { echo "note: $*"; }
+
+# tell_all WHAT CHECK...: runs the functions check_CHECK side by side, and tells what all of them found in the way of WHAT
+tell_all() {
+  local told
+  told=$(side_by_side "${@:2}")
+  grep '^note: ' <<<"$told" || true
+  if grep '^error: ' <<<"$told" >&2; then exit 1; fi
+  unchanged "$1"
+}
+
+side_by_side() {
+  local check pipe pipes=()
+  for check in "$@"; do
+    exec {pipe}< <("check_$check" || finding "the check of $check failed itself. Report this with what stands above.")
+    pipes+=("$pipe")
+  done
+  for pipe in "${pipes[@]}"; do cat <&"$pipe"; done
+}
+
 # healthy URL; a service without one need only run
 healthy() {
   case $1 in
