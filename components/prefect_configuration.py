@@ -28,10 +28,12 @@ def server_variables(
     log_level: str,
     database: Mapping[str, str],
     public: Mapping[str, str],
+    settings: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the server's settings that are no secret.
 
-    `database` has host, port, name and user; `public` is what follows from the URL under which a proxy shows it.
+    `database` has host, port, name and user; `public` is what follows from the URL under which a proxy shows it, and
+    `settings` is what the stack file says on top.
     """
     return {
         **EVERYWHERE,
@@ -50,7 +52,10 @@ def server_variables(
         **{f"PREFECT_SERVER_DATABASE_{name.upper()}": value for name, value in database.items()},
         # the migration is a step of its own, before the server starts
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+        # else runs stay for ever; events are kept for 7 days, runs for 90, unless `settings` say otherwise
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         **public,
+        **settings,
     }
 
 

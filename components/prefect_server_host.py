@@ -26,6 +26,8 @@ class PrefectServerHostArgs:
     log_level: str
     auth_string: pulumi.Input[str]
     """`user:password` that UI and API ask for."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Prefect's own settings, over the ones chosen here."""
     backups: DatabaseBackups | None = None
     """Where the database is backed up before each migration."""
     public_variables: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class PrefectServerHost(pulumi.ComponentResource):
             port=args.port,
             log_level=args.log_level,
             public=args.public_variables,
+            settings=args.settings,
             database={
                 "host": database.host,
                 "port": str(database.port),

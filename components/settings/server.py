@@ -1,7 +1,9 @@
 """The Prefect server of a stack file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from components import prefect_settings
 from components.platforms import SCRIPTS
 from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
@@ -19,6 +21,17 @@ class ServerSettings:
     """PREFECT_SERVER_API_PORT, default 4200."""
     log_level: str
     """PREFECT_LOGGING_LEVEL, default INFO; PREFECT_SERVER_LOGGING_LEVEL is the same, but not below INFO."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Prefect's own settings, by environment variable, over the ones that this project chooses."""
+
+    @property
+    def connections(self) -> int:
+        """How many connections to the database one server process may open."""
+        pool = {
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": 5,
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": 10,
+        }
+        return sum(int(self.settings.get(name, default)) for name, default in pool.items())
 
 
 def supported_versions() -> tuple[str, ...]:
@@ -36,6 +49,7 @@ def read_server(table: Table, hosts: tuple[HostSettings, ...]) -> ServerSettings
         version=table.choice("version", versions, versions[0]),
         port=table.port("port", 4200),
         log_level=table.choice("logLevel", LOG_LEVELS, "INFO"),
+        settings=_settings(table.table("settings")),
     )
     if len(server.hosts) > 1:
         table.problems.add_of_wrong_type(
@@ -47,3 +61,19 @@ def read_server(table: Table, hosts: tuple[HostSettings, ...]) -> ServerSettings
         )
     table.finish()
     return server
+
+
+def _settings(table: Table | None) -> dict[str, str]:
+    """Return Prefect's settings. Unknown and badly formed ones are problems; Prefect ignores the former."""
+    found: dict[str, str] = {}
+    if table is None:
+        return found
+    for name, value in table.scalars():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if allowed := prefect_settings.name_problem(name):
+            table.problems.add_needless(table.path(name), "cannot be set", allowed)
+        elif problem := prefect_settings.value_problem(name, text):
+            table.problems.add(table.path(name), f"is {value!r}", *problem)
+        else:
+            found[name] = text
+    return found

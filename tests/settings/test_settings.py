@@ -91,7 +91,7 @@ def test_every_key_of_every_table_arrives() -> None:
 
     assert (settings.hosts[0].name, settings.hosts[0].directory) == ("box", "/srv/prefect")
     assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
-    assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG")
+    assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", {})
     assert [dataclasses.astuple(pool) for pool in settings.work_pools] == [("etl", 3)]
     assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300)]
     assert settings.purge_on_destroy is True
@@ -302,7 +302,8 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     }
     anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
-    # and in test_postgres.py
+    # and in test_server_settings.py and test_postgres.py
+    tested.add("server.settings")
     tested |= {f"postgres.{key}" for key in ("version", "aptSource", "memoryMib", "settings", "monitoringFrom")}
     assert anonymous == tested | {"server.hosts"}
 
