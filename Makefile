@@ -12,7 +12,7 @@ TEST = $(TOOLCHAIN) --tests run
 CONSENT = $(if $(YES),--yes,$(if $(filter dev,$(STACK)),--yes --skip-preview))
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' Makefile | tr @ '\t' | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## /make \1@/p' Makefile | tr @ '\t' | expand -t 16
 
 up: ## bring STACK (default: dev) up
 	@$(RUN) python -m toolchain.stack '$(STACK)'
@@ -40,9 +40,13 @@ test: ## run the tests; ARGS go to pytest
 ifdef ARGS
 	@$(TEST) python -m pytest $(ARGS)
 else
-	@$(TEST) python -m pytest --numprocesses 2 --dist loadgroup --ignore tests/engine
+	@$(TEST) python -m pytest --numprocesses 2 --dist loadgroup --ignore tests/engine --ignore tests/e2e
 	@$(TEST) python -m pytest tests/engine
+	@$(TEST) python -m pytest tests/e2e -m short
 endif
+
+e2e: ## run the program on booted hosts, faults and all (root, about 40 minutes)
+	@$(TEST) python -m pytest tests/e2e
 
 check: ## lint and type-check
 	@$(TEST) ruff check
@@ -57,4 +61,4 @@ lock: ## resolve the Python dependencies anew
 clean: ## remove the tools; keeps state, passphrase and data
 	@$(TOOLCHAIN) clean
 
-.PHONY: help up login preview down destroy env test check lock clean
+.PHONY: help up login preview down destroy env test e2e check lock clean

@@ -75,7 +75,8 @@ def _new_stack() -> Iterator[Stack]:
         # for root, services run as a system user, who could not reach a clone in a private place
         directory = place / "host"
         write_stack_file(layout, ports, directory)
-        stack = Stack(layout, clean_environment(os.environ, place / "home"), ports, directory)
+        environment = clean_environment(os.environ, place / "home")
+        stack = Stack(layout=layout, environment=environment, ports=ports, directory=directory)
         try:
             yield stack
         finally:

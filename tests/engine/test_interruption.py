@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.commands import wait_until
 from tests.engine.conftest import NewStack
-from tests.engine.stack import Stack, descendants, wait_until
+from tests.engine.stack import Stack, descendants
 
 Interrupt = Callable[["subprocess.Popen[bytes]"], None]
 FORCED_AFTER = 1.0

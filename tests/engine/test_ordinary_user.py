@@ -33,7 +33,7 @@ def users_stack() -> Iterator[Stack]:
         if user:
             environment["PATH"] = "/usr/local/bin:/usr/bin:/bin"
             subprocess.run(["chown", "-R", user, str(place)], check=True)
-        stack = Stack(layout, environment, ports, user=user)
+        stack = Stack(layout=layout, environment=environment, ports=ports, user=user)
         resources.callback(stack.tear_down)
         yield stack
 

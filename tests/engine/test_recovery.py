@@ -3,7 +3,8 @@
 import os
 import signal
 
-from tests.engine.stack import Stack, wait_until
+from tests.engine.commands import wait_until
+from tests.engine.stack import Stack
 
 SECONDS_TO_COME_BACK = 90
 SECONDS_UNTIL_THE_RUN = 3

@@ -1,0 +1,142 @@
+"""The whole program on booted hosts: the stack `prod` of a clone, and what a test looks at on its hosts."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.prefect_api import deployments
+from components.settings.hosts import HostSettings
+from components.tunnel import Tunnel
+from tests.engine.commands import PROJECT, Result, StackCommands, wait_until
+from tests.engine.conftest import free_ports
+from tests.hosts.debian_host import DebianHost
+
+DATABASE, SERVER, WORKER = "prefect-postgresql", "prefect-server", "prefect-worker-default"
+API_PORT = 4200
+FLOWS = "/srv/flows"
+"""Where the flows of tests/e2e/flows stand on hosts with workers; everybody may read them."""
+RUN_SECONDS = 120
+TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+Configuration = Mapping[str, Any]
+"""A stack file: a table for each of its keys."""
+
+
+@dataclass(kw_only=True)
+class Deployment(StackCommands):
+    """A stack on Linux hosts.
+
+    Attributes:
+        hosts: each host by its name in the stack file.
+        server_host: name of the one with the Prefect server.
+    """
+
+    hosts: Mapping[str, DebianHost]
+    server_host: str
+    name: str = "prod"
+
+    # --- the stack
+
+    def write_stack_file(self, configuration: Configuration) -> None:
+        """Write the stack file: how to reach the hosts, and `configuration` beside that."""
+        hosts = {name: _reach(host, number) for number, (name, host) in enumerate(self.hosts.items())}
+        text = yaml.safe_dump(
+            {"config": {f"{PROJECT}:{key}": value for key, value in {"hosts": hosts, **configuration}.items()}}
+        )
+        (self.layout.root / f"Pulumi.{self.name}.yaml").write_text(text)
+
+    def make_ready(self) -> None:
+        """Create the stack and set its secrets, as its owner would before the first `make up`."""
+        self.run(["python", "-m", "toolchain.stack", self.name], self.shell_environment())
+        self.config_set_secret("sshPrivateKey", next(iter(self.hosts.values())).private_key)
+        self.config_set_secret("secretBlock-example", "what only flows may know")
+        self.learn_secrets()
+
+    def up(self, expect: int | None = 0) -> Result:
+        """Run `pulumi up` without a preview before it."""
+        return self.pulumi("up", "--yes", "--skip-preview", expect=expect)
+
+    # --- the hosts
+
+    def processes(self, host: str) -> dict[str, int]:
+        """Return the main process of each of the stack's services that runs on a host, by its unit's name."""
+        shown = self.hosts[host].run("systemctl show --property=Id,MainPID 'prefect-*.service' nginx.service").stdout
+        units = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.split("\n\n")]
+        return {unit["Id"].removesuffix(".service"): int(unit["MainPID"]) for unit in units if unit["MainPID"] != "0"}
+
+    def all_processes(self) -> dict[tuple[str, str], int]:
+        """Return the main process of each service, by the names of host and unit."""
+        return {(host, unit): pid for host in self.hosts for unit, pid in self.processes(host).items()}
+
+    @contextmanager
+    def restarts(self) -> Iterator[set[str]]:
+        """Give a set that holds, after the block, the units that got another process in it."""
+        before = self.all_processes()
+        restarted: set[str] = set()
+        yield restarted
+        after = self.all_processes()
+        restarted |= {unit for host, unit in before if after.get((host, unit)) not in {None, before[host, unit]}}
+
+    def place_flows(self) -> None:
+        """Put the flows of tests/e2e/flows onto every host."""
+        for flow in Path(__file__).with_name("flows").glob("*.py"):
+            content = shlex.quote(flow.read_text())
+            for host in self.hosts.values():
+                host.run(f"mkdir -p {FLOWS} && printf %s {content} >{FLOWS}/{flow.name}")
+
+    # --- Prefect
+
+    @cached_property
+    def api_url(self) -> str:
+        """Base of the API, through a tunnel to the server's host: a way that no fault of nginx or Pulumi closes."""
+        host = self.hosts[self.server_host]
+        settings = HostSettings(
+            name=self.server_host, platform="linux", address=host.address, user=host.user, host_key=host.host_key
+        )
+        reasons: list[str] = []
+        tunnel = Tunnel(settings, reasons.append)
+        tunnel.unlock(host.private_key)
+        port = free_ports().server
+        tunnel.listen(port, API_PORT)
+        return f"http://127.0.0.1:{port}/api"
+
+    def greet(self, pool: str = "default", **parameters: Any) -> str:
+        """Start a run of the flow `greeting` with parameters; returns its id."""
+        with self.api() as client:
+            deployment = deployments.ensure(
+                client, "greeting", f"greeting-{pool}", work_pool=pool, path=FLOWS, entrypoint="greeting.py:greet"
+            )
+            path = f"/deployments/{deployment}/create_flow_run"
+            return str(client.request("POST", path, {"parameters": parameters})["id"])
+
+    def expect_logged(self, flow_run: str, text: str) -> None:
+        """Wait until a flow run has logged a text; its records come a little after its last state."""
+
+        def is_logged() -> bool:
+            with self.api() as client:
+                return any(text in record["message"] for record in deployments.last_logs(client, flow_run, 200))
+
+        wait_until(is_logged, 20, f"flow run {flow_run} to log {text!r}")
+
+    def end_of(self, flow_run: str) -> str:
+        """Wait until a flow run has ended, and return the type of its state."""
+        wait_until(lambda: self.state_of(flow_run) in TERMINAL, RUN_SECONDS, f"flow run {flow_run} to end")
+        return self.state_of(flow_run)
+
+
+def _reach(host: DebianHost, number: int) -> dict[str, str | int]:
+    # a port that another session of the tests does not have
+    tunnel_port = 10_000 + int(host.address.split(".")[2]) * 20 + number * 2
+    return {
+        "platform": "linux",
+        "address": host.address,
+        "user": host.user,
+        "hostKey": host.host_key,
+        "tunnelPort": tunnel_port,
+    }
