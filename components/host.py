@@ -4,7 +4,7 @@ The only caller of pulumi-command. Components say what should be true; the host'
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
@@ -20,6 +20,8 @@ class HostArgs:
     """A machine of the stack file."""
 
     settings: HostSettings
+    purpose: Mapping[str, str] = field(default_factory=dict)
+    """What the host is for, as its preflight asks: roles, names it must find, packages it must get."""
     ssh_private_key: pulumi.Input[str] | None = None
     """For a host reached by SSH, in PEM; None to ask the SSH agent."""
     purge_on_destroy: bool = False
@@ -55,9 +57,9 @@ class Host(pulumi.ComponentResource):
         self._settings = args.settings
         on = HostScope(self, self, name, ready=[])
         ports = {"ports": " ".join(f"{key}={port}" for key, port in args.settings.ports)}
-        checked = on.script("preflight", "preflight", ports)
+        checked = [on.script(name, name, {**ports, **args.purpose}) for name in self.platform.preflight]
         purge = {"purge": str(args.purge_on_destroy).lower()}
-        prepared = on.script("prepare", "prepare-host", {**ports, **purge}, after=[checked])
+        prepared = on.script("prepare", "prepare-host", {**ports, **purge}, after=checked)
         files = [on.file(suffix, file, after=[prepared]) for suffix, file in self.platform.host_files().items()]
         self._ready = [prepared, *files]
         self.register_outputs({"address": self.address})
@@ -145,7 +147,9 @@ class HostScope:
     ) -> Step:
         """Run scripts/PLATFORM/`script`.sh whenever its text or its `settings` change; secrets may be among them."""
         platform = self._host.platform
-        known_settings = pulumi.Output.all(**settings)
+        known_settings = pulumi.Output.all(*settings.values()).apply(
+            lambda known: dict(zip(settings, known, strict=True))
+        )
         payload = known_settings.apply(lambda known: platform.payload(script, known))
         resource = self._command(suffix, platform.script(script), payload, after)
         # not of the script's text: a better script runs again, but restarts nobody

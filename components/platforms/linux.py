@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from typing import Literal
 
 from components.platforms import bash
 from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
@@ -30,6 +31,7 @@ class Linux:
     """Commands for root, or a user with passwordless sudo, on a host with systemd."""
 
     name = "linux"
+    preflight: tuple[str, ...] = ("preflight", "preflight-packages")
 
     def path(self, area: Area, *parts: str) -> str:
         """Return a path by the Filesystem Hierarchy Standard."""
@@ -42,6 +44,10 @@ class Linux:
     def current(self, service: str) -> str:
         """Return the Python behind a link that the service's start moves."""
         return self.python(f"current/{service}")
+
+    def system_user(self, user: Literal["prefect", "postgres"]) -> str:
+        """Return the user of that name."""
+        return user
 
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as root."""

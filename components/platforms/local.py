@@ -1,10 +1,13 @@
 """This very machine, no root needed: services kept by supervisor, everything below one directory."""
 
 import hashlib
+import os
+import pwd
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from components.platforms import bash
 from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
@@ -28,6 +31,7 @@ class Local:
     """Commands for the machine that runs Pulumi."""
 
     name = "local"
+    preflight: tuple[str, ...] = ("preflight",)
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -44,6 +48,11 @@ class Local:
     def current(self, service: str) -> str:
         """Return the Python behind a link that the service's start moves."""
         return self.python(f"current/{service}")
+
+    def system_user(self, user: Literal["prefect", "postgres"]) -> str:  # noqa: ARG002 - one for all
+        """Return whoever runs Pulumi; for root, services all run as the user `prefect`."""
+        user_id = os.geteuid()
+        return pwd.getpwuid(user_id).pw_name if user_id else "prefect"
 
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as whoever runs Pulumi; for root, services all run as the user `prefect`."""

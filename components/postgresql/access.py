@@ -59,6 +59,15 @@ def cluster_access(server_addresses: Iterable[str], monitoring_networks: Iterabl
     )
 
 
+def is_elsewhere(address: str) -> bool:
+    """Return whether an address or a network is not the host's own loopback.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return not ipaddress.ip_network(address).is_loopback
+
+
 def pg_hba_conf(who: Iterable[Identity], accesses: Iterable[Access]) -> str:
     """Return pg_hba.conf. Whoever does not come from the host itself must speak TLS.
 
@@ -85,9 +94,9 @@ def pg_ident_conf(who: Iterable[Identity]) -> str:
 
 
 def _row(access: Access) -> tuple[str, str, str, str, str]:
-    network = ipaddress.ip_network(access.address)
-    kind = "host" if network.is_loopback else "hostssl"
-    return kind, _plain(access.database), _plain(access.role), str(network), "scram-sha-256"
+    kind = "hostssl" if is_elsewhere(access.address) else "host"
+    network = str(ipaddress.ip_network(access.address))
+    return kind, _plain(access.database), _plain(access.role), network, "scram-sha-256"
 
 
 def _plain(name: str) -> str:

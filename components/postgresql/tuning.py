@@ -91,7 +91,7 @@ _SESSIONS = {
 
 # https://www.postgresql.org/docs/current/runtime-config-logging.html
 _LOG = {
-    "timezone": "UTC",
+    "TimeZone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_checkpoints": "on",

@@ -4,6 +4,7 @@
 The keys, their types and the defaults of a stack that sets nothing stand in Pulumi.yaml.
 """
 
+import ipaddress
 import json
 import os
 from collections.abc import Mapping, Set
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
+from components.postgresql.tuning import memory_share
 from components.settings.backups import BackupSettings, read_backups
 from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, read_hosts
@@ -69,6 +71,33 @@ class Settings:
         """Addresses of the hosts that reach the database over the network: servers elsewhere."""
         elsewhere = {name for name in self.server.hosts if name != self.postgres.host}
         return tuple(host.address_for_peers for host in self.hosts if host.name in elsewhere)
+
+    @property
+    def database_memory_share(self) -> float:
+        """Which part of its host's memory is for PostgreSQL."""
+        return memory_share(
+            beside_server=self.postgres.host in self.server.hosts,
+            beside_workers=any(worker.host == self.postgres.host for worker in self.workers),
+        )
+
+    def purpose(self, host: HostSettings) -> dict[str, str]:
+        """Return what a host is for, as its preflight asks: roles, names it must find, packages it must get."""
+        is_server = host.name in self.server.hosts
+        is_worker = any(worker.host == host.name for worker in self.workers)
+        has_database = host.name == self.postgres.host
+        roles = {"postgres": has_database, "server": is_server, "worker": is_worker}
+        database = next(other.address_for_peers for other in self.hosts if other.name == self.postgres.host)
+        partners = {
+            *([database] if is_server and not has_database else []),
+            *([self.nginx.host] if self.nginx and is_worker and not is_server else []),
+        }
+        return {
+            "roles": " ".join(role for role, has in roles.items() if has),
+            "names": " ".join(sorted(partner for partner in partners if not is_address(partner))),
+            "packages": f"prefect=={self.server.version}" if is_server or is_worker else "",
+            "postgresql_version": self.postgres.version if has_database else "",
+            "postgresql_source": "given" if has_database and self.postgres.apt_source else "",
+        }
 
     def public_ports(self, host: HostSettings) -> tuple[int, ...]:
         """Return the TCP ports of a host that are for everybody."""
@@ -173,6 +202,15 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
         secret_blocks=secret_block_names(values.keys()),
         purge_on_destroy=purge == "true",
     )
+
+
+def is_address(host: str) -> bool:
+    """Tell whether `host` is an IP address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _on_linux_only(

@@ -95,10 +95,10 @@ is_in_effect() {
       FROM pg_settings WHERE name IN ('config_file', 'hba_file', 'ident_file')")" = t ]
 }
 
-# What needs a restart is told as an error too, but is none. PostgreSQL 14 does not tell what is wrong in pg_ident.conf.
+# What needs a restart is told as an error too, but is none. PostgreSQL 14 does not say what is wrong in pg_ident.conf.
 file_errors() {
   query "SELECT format('%s, line %s: %s (%s)', sourcefile, sourceline, error, name) FROM pg_file_settings
-    WHERE error IS NOT NULL AND coalesce(name, '') NOT IN (SELECT name FROM pg_settings WHERE context = 'postmaster')
+    WHERE error IS NOT NULL AND name IN (SELECT name FROM pg_settings WHERE context <> 'postmaster')
     UNION ALL SELECT format('pg_hba.conf, line %s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL"
   query "SELECT format('pg_ident.conf, line %s: %s', line_number, error) FROM pg_ident_file_mappings WHERE error IS NOT NULL" 2>/dev/null || true
 }

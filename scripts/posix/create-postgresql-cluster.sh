@@ -1,14 +1,13 @@
 # shellcheck shell=bash
-# A PostgreSQL cluster: initdb once; who may administer it over the socket without a password.
+# A PostgreSQL cluster: initdb once. What it is configured by is put into force by apply-postgresql-configuration.
 # There is no delete: removing the host sets the data aside.
-: "${configuration:?}" "${data:?}" "${runtime:?}"
+: "${data:?}" "${runtime:?}"
 
 cluster=$data/postgresql
 programs=$runtime/postgresql
 
 create() {
   local wanted found
-  write_identity_map
   if [ -f "$cluster/PG_VERSION" ]; then
     wanted=$("$programs/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
     found=$(as_user postgres cat "$cluster/PG_VERSION")
@@ -22,9 +21,4 @@ create() {
     --auth-local peer --auth-host scram-sha-256 >/dev/null) || fail "initdb failed; see above"
   mv "$cluster.new" "$cluster"
   changed "made a cluster in $cluster"
-}
-
-write_identity_map() {
-  mkdir -p "$configuration/postgresql"
-  printf '# map  system-user  database-user\nadministrator  %s  postgres\n' "$(system_user_of postgres)" >"$configuration/postgresql/pg_ident.conf"
 }

@@ -23,6 +23,9 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 """How Pulumi's protocol marks a secret: an object with this value under that key, https://github.com/pulumi/pulumi."""
 
+REPORT = "-----BEGIN CERTIFICATE-----\nMOCK\n-----END CERTIFICATE-----\nchanged: by the mock; memory_mib=4096"
+"""What every script answers: enough for all that the program reads from answers."""
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -81,7 +84,7 @@ class Engine(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if self._preview:
             return "", dict(args.inputs)
-        outputs = {"stdout": "changed: by the mock", "state": "COMPLETED"}
+        outputs = {"stdout": REPORT, "state": "COMPLETED"}
         return f"{args.name}-id", {**outputs, **args.inputs}
 
 

@@ -46,7 +46,8 @@ WORKER = {"worker-default-service", "canary-default"}
                 *(CHECKS | SERVER | WORKER),
             },
         ),
-        ({"postgres": {"maxConnections": 200}}, {"postgres-configuration", "postgres-service"}),
+        ({"postgres": {"maxConnections": 200}}, {"postgres-configuration", "postgres-configured"}),
+        ({"postgres": {"settings": {"work_mem": "8MB"}}}, {"postgres-configuration", "postgres-configured"}),
         ({"purgeOnDestroy": True}, {"this-machine-prepare"}),
     ],
     ids=lambda value: next(iter(value), "nothing") if isinstance(value, dict) else "",
@@ -62,10 +63,21 @@ def test_whether_destroy_deletes_the_data_reaches_the_script_that_does_it(before
     assert "\npurge=true\n" in text(purging.resources["this-machine-prepare"].inputs["stdin"])
 
 
-def test_a_preview_shows_the_same_files_as_the_update_writes(before: Graph) -> None:
-    """All is known beforehand but what a host answers, which a service's script is told."""
-    preview = record(stack_file(**BLOCK), preview=True)
+def test_a_preview_shows_the_same_files_as_the_update_writes() -> None:
+    """All is known beforehand but what a host answers, which those scripts are told that may restart a service."""
+    values = stack_file(**BLOCK, postgres={"memoryMib": 4096})
+    update, preview = record(values), record(values, preview=True)
 
-    services = {"postgres-service", "server-service", "worker-default-service"}
-    for name in set(before.resources) - services:
-        assert preview.resources[name].inputs == before.resources[name].inputs
+    restart = {"postgres-configured", "postgres-service", "server-service", "worker-default-service"}
+    for name in set(update.resources) - restart:
+        assert preview.resources[name].inputs == update.resources[name].inputs
+
+
+def test_a_memory_that_is_not_given_is_known_once_the_host_was_asked(before: Graph) -> None:
+    values = stack_file(**BLOCK, postgres={"memoryMib": 4096})
+
+    assert (
+        before.resources["postgres-configuration"].inputs == record(values).resources["postgres-configuration"].inputs
+    )
+    unknown = record(stack_file(**BLOCK), preview=True).resources["postgres-configuration"].inputs
+    assert text(unknown["stdin"]) not in text(before.resources["postgres-configuration"].inputs["stdin"])

@@ -19,13 +19,18 @@ EXPECTED = {
     ("prefect-selfhost:index:PostgresHost", "postgres", None),
     (COMMAND, "postgres-install", "postgres"),
     (COMMAND, "postgres-cluster", "postgres"),
+    (COMMAND, "postgres-memory", "postgres"),
     (COMMAND, "postgres-configuration", "postgres"),
     (COMMAND, "postgres-access", "postgres"),
+    (COMMAND, "postgres-identities", "postgres"),
+    (COMMAND, "postgres-configured", "postgres"),
     (COMMAND, "postgres-service-definition", "postgres"),
     (COMMAND, "postgres-service", "postgres"),
     (COMMAND, "postgres-admin-password", "postgres"),
     ("pulumi:providers:postgresql", "postgres-connection", "postgres"),
     ("postgresql:index/role:Role", "postgres-role", "postgres"),
+    ("postgresql:index/role:Role", "postgres-backup-role", "postgres"),
+    ("postgresql:index/role:Role", "postgres-monitoring-role", "postgres"),
     ("postgresql:index/database:Database", "postgres-database", "postgres"),
     ("postgresql:index/extension:Extension", "postgres-pg-trgm", "postgres"),
     ("prefect-selfhost:index:PrefectRuntime", "this-machine-prefect", None),
@@ -53,7 +58,7 @@ EXPECTED = {
 """(type, name, parent). A name or a parent that changes makes Pulumi replace what stands on people's hosts."""
 
 IN_THE_DATABASE = {
-    *("postgres-role", "postgres-database", "postgres-pg-trgm"),
+    *("postgres-role", "postgres-backup-role", "postgres-monitoring-role", "postgres-database", "postgres-pg-trgm"),
     *("pool-default-pool", "secrets-token", "canary-default"),
 }
 
@@ -92,11 +97,15 @@ def test_the_checks_come_first_and_nothing_touches_a_host_before_it_is_ready(gra
     [
         ("this-machine-prepare", {"this-machine-preflight"}),
         ("postgres-cluster", {"postgres-install"}),
-        ("postgres-service", {"postgres-cluster", "postgres-configuration", "postgres-access"}),
+        (
+            "postgres-configured",
+            {"postgres-cluster", "postgres-configuration", "postgres-access", "postgres-identities"},
+        ),
+        ("postgres-service", {"postgres-cluster", "postgres-configured"}),
         ("postgres-admin-password", {"postgres-service"}),
         ("postgres-role", {"postgres-admin-password"}),
         ("postgres-database", {"postgres-role"}),
-        ("postgres-pg-trgm", {"postgres-database"}),
+        ("postgres-pg-trgm", {"postgres-database", "postgres-backup-role", "postgres-monitoring-role"}),
         ("server-migration", {"postgres-pg-trgm", "this-machine-prefect-install", "server-settings", "server-secrets"}),
         ("server-service", {"server-migration", "server-settings", "server-secrets"}),
         ("pool-default-pool", {"server-service"}),
