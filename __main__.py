@@ -24,6 +24,7 @@ hosts = {
         host.name,
         HostArgs(
             settings=host,
+            purpose=settings.purpose(host),
             ssh_private_key=secrets.ssh_private_key,
             purge_on_destroy=settings.purge_on_destroy,
         ),
