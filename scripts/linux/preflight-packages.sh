@@ -1,18 +1,16 @@
 # shellcheck shell=bash
 # Looks at where this host's software is to come from before anything is changed, and tells all that is in the way at once.
-# what the host is for; what pip is to install (NAME==VERSION ...), and the directory of wheels that takes the place of an
-# index; which PostgreSQL, and whether it comes from a source that is yet to be added
-: "${roles:=postgres server worker}" "${packages?}" "${wheel_directory:=}" "${postgresql_version:=}" "${postgresql_source:=}"
+# what the host is for, what pip is to install (NAME==VERSION ..., nothing where it is not told), the directory of wheels
+# that takes the place of an index, which PostgreSQL, and whether it comes from a source that is yet to be added
+: "${roles:=postgres server worker}" "${packages:=}" "${wheel_directory:=}" "${postgresql_version:=}" "${postgresql_source:=}"
 
 create() { tell_all "what is to be installed is on offer" python index wheels packages postgresql; }
 
 has_role() { [[ " $roles " == *" $1 "* ]]; }
 
-runs_prefect() { has_role server || has_role worker; }
-
 # Where there is none, it is installed with what it needs.
 check_python() {
-  if ! runs_prefect || find_python >/dev/null || [ -n "$(offered python3-venv python3.12)" ] || knows_no_packages; then return; fi
+  if [ -z "$packages" ] || find_python >/dev/null || [ -n "$(offered python3-venv python3.12)" ] || knows_no_packages; then return; fi
   finding "no Python from 3.10 to 3.14 with venv is installed, and none is on offer. On Debian and Ubuntu: apt-get install python3-venv. On Red Hat and relatives: dnf install python3.12"
 }
 
@@ -20,7 +18,7 @@ check_python() {
 check_index() {
   local prefect
   prefect=$(tr ' ' '\n' <<<"$packages" | grep '^prefect==' || true)
-  if [ -n "$wheel_directory" ] || ! runs_prefect; then
+  if [ -n "$wheel_directory" ] || [ -z "$prefect" ]; then
     compare_no_clock
   elif ! command -v python3 >/dev/null; then
     note "the package index is not asked, as there is no Python yet."
@@ -136,7 +134,7 @@ compare_no_clock() {
 
 check_wheels() {
   local package name missing=()
-  [ -n "$wheel_directory" ] && runs_prefect || return 0
+  [ -n "$wheel_directory" ] || return 0
   for package in $packages; do
     name=${package%%==*}
     compgen -G "$wheel_directory/$(wheel_pattern "$name")-${package#*==}-*.whl" >/dev/null || missing+=("$package")
