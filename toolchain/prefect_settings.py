@@ -4,6 +4,7 @@ Run by the Python of a Prefect version: PYTHON toolchain/prefect_settings.py >co
 """
 
 import enum
+import importlib
 import json
 import sys
 import types
@@ -62,7 +63,6 @@ def form(kind: Any, field: Any) -> Any:
 
 
 if __name__ == "__main__":
-    from prefect.settings import Settings
-
-    json.dump(catalogue(Settings), sys.stdout, indent=0)
+    # it is there only for the Python that is to run this
+    json.dump(catalogue(importlib.import_module("prefect.settings").Settings), sys.stdout, indent=0)
     sys.stdout.write("\n")
