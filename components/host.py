@@ -49,7 +49,7 @@ class Host(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:Host", name, None, opts)
-        self.address = args.settings.address
+        self.address = args.settings.address_for_peers
         self.loopback = self.address if args.settings.platform == "local" else "127.0.0.1"
         self.platform = _platform(args.settings)
         self._connection = _connection(args)

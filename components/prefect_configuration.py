@@ -27,12 +27,14 @@ def server_variables(
     port: int,
     log_level: str,
     database: Mapping[str, str],
+    database_ca_file: str = "",
     public: Mapping[str, str],
     settings: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the server's settings that are no secret.
 
-    `database` has host, port, name and user; `public` is what follows from the URL under which a proxy shows it, and
+    `database` has host, port, name and user; where there is a `database_ca_file`, the connection to it is encrypted and
+    the database must prove who it is; `public` is what follows from the URL under which a proxy shows it, and
     `settings` is what the stack file says on top.
     """
     return {
@@ -50,6 +52,7 @@ def server_variables(
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_DATABASE_DRIVER": "postgresql+asyncpg",
         **{f"PREFECT_SERVER_DATABASE_{name.upper()}": value for name, value in database.items()},
+        **(_verified_tls(database_ca_file) if database_ca_file else {}),
         # the migration is a step of its own, before the server starts
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
         # else runs stay for ever; events are kept for 7 days, runs for 90, unless `settings` say otherwise
@@ -57,6 +60,11 @@ def server_variables(
         **public,
         **settings,
     }
+
+
+def _verified_tls(ca_file: str) -> dict[str, str]:
+    prefix = "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_"
+    return {f"{prefix}ENABLED": "true", f"{prefix}CA_FILE": ca_file, f"{prefix}CHECK_HOSTNAME": "true"}
 
 
 def server_secrets(*, database_password: str, auth_string: str, encryption_key: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ class PrefectServerHost(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrefectServerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PrefectServerHost", name, None, opts)
-        runtime, database = args.runtime, args.postgres.database
+        runtime, database = args.runtime, args.postgres.database_from(args.runtime.host)
         host, platform = runtime.host, runtime.host.platform
         on = runtime.host.scope(self, name)
         home = on.path("data", "prefect")
@@ -63,6 +63,7 @@ class PrefectServerHost(pulumi.ComponentResource):
         self.api_url_here = f"http://127.0.0.1:{host.port_here('api', args.port)}/api"
         self.auth_string = pulumi.Output.secret(args.auth_string)
 
+        ca = HostFile(path=on.path("configuration", f"{SERVICE}.database-ca.pem"), content="")
         variables = server_variables(
             home=home,
             ui_directory=on.path("run", "ui"),
@@ -77,6 +78,7 @@ class PrefectServerHost(pulumi.ComponentResource):
                 "name": database.name,
                 "user": database.user,
             },
+            database_ca_file=ca.path if database.ca_certificate else "",
         )
         secret_values: pulumi.Output[dict[str, str]] = pulumi.Output.all(
             database_password=database.password,
@@ -93,6 +95,8 @@ class PrefectServerHost(pulumi.ComponentResource):
                 secret_values.apply(lambda known: on.environment_file(server_secrets(**known))),
             ),
         ]
+        if database.ca_certificate:
+            files.append(on.file("database-authority", ca, database.ca_certificate))
         paths = (settings.path, secrets.path)
         backup = [args.backups.backup_before(runtime.version, parent=self)] if args.backups else []
         program = HostFile(

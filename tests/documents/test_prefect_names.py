@@ -46,6 +46,7 @@ def named() -> set[str]:
         port=4200,
         log_level="INFO",
         database=database,
+        database_ca_file="/ca",
         public=public_url_variables(
             NginxSettings(public_url="https://h", certificate=PrivateCa(), https_port=443, http_port=80)
         ),
