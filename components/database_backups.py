@@ -134,7 +134,7 @@ def tasks(on: HostScope, args: DatabaseBackupsArgs) -> dict[str, ScheduledTask]:
     return {
         "backup": task("prefect-backup", "backup", "backup-prefect", args.settings.schedule),
         "drill": task("prefect-restore-drill", "restore drill", "drill-prefect-restore", args.settings.drill_schedule),
-        "age": task("prefect-backup-age", "age of the newest backup", "check-prefect-backups", "00/6:15"),
+        "age": task("prefect-backup-age", "age of the newest backup", "check-prefect-backups", "00,06,12,18:15"),
     }
 
 

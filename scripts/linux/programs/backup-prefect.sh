@@ -47,8 +47,7 @@ require_room() {
 # pg_dump and the record of contents see the same snapshot, which lives as long as the transaction that told of it.
 make() {
   local session_process answers snapshot
-  name=$(date --utc +%Y-%m-%dT%H-%M-%SZ)-$label
-  [ ! -e "$BACKUP_DIRECTORY/$name" ] || fail "$name was made within this second."
+  until name=$(date --utc +%Y-%m-%dT%H-%M-%SZ)-$label && [ ! -e "$BACKUP_DIRECTORY/$name" ]; do sleep 0.2; done
   mkdir "$unfinished"
   coproc session { exec psql --no-psqlrc --no-align --tuples-only --quiet --set ON_ERROR_STOP=1; }
   # shellcheck disable=SC2154 # coproc sets it, and takes it away again when psql ends

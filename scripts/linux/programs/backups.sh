@@ -28,7 +28,8 @@ fail() {
 # read_variables FILE: exports its NAME=value lines, taken literally
 read_variables() {
   local line
-  while IFS= read -r line; do
+  # the last line may have no end
+  while IFS= read -r line || [ -n "$line" ]; do
     case $line in '' | '#'*) continue ;; esac
     export "${line?}"
   done <"$1"

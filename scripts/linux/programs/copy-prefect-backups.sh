@@ -18,8 +18,8 @@ main() {
 
 make_repository() {
   local said
-  said=$(off_host cat config 2>&1) || off_host init 2>/dev/null ||
-    fail "restic can neither open nor make its repository: $(tail -n 3 <<<"$said"). Check backups.copyTo and the secret backupCopyEnvironment."
+  said=$(off_host cat config 2>&1 || off_host init 2>&1) ||
+    fail "restic can neither open nor make its repository: $said. Check backups.copyTo and the secret backupCopyEnvironment."
 }
 
 main

@@ -24,13 +24,17 @@ main() {
   if [ -n "${RESTIC_REPOSITORY:-}" ]; then check_copy; fi
 }
 
+# Only scheduled backups are copied as soon as they are made.
 check_copy() {
-  local here there
-  here=$(sha256sum <"$BACKUP_DIRECTORY/$name/prefect.dump")
+  local file here there
+  file=$BACKUP_DIRECTORY/$(backups | awk '/-scheduled$/ && !found++')/prefect.dump
+  [ -f "$file" ] || return 0
+  hold copy
   off_host check || fail "restic finds its repository damaged; see above."
-  there=$(off_host dump --tag prefect latest "$BACKUP_DIRECTORY/$name/prefect.dump" | sha256sum) ||
-    fail "$name could not be read back from the copy off this host; see above."
-  [ "$here" = "$there" ] || fail "$name off this host is not the same as here."
+  here=$(sha256sum <"$file")
+  # a cache on this host would hide damage there
+  there=$(off_host --no-cache dump --tag prefect latest "$file" | sha256sum) || fail "$file could not be read back from the copy off this host; see above."
+  [ "$here" = "$there" ] || fail "$file is not the same off this host as here."
 }
 
 # finish STATUS

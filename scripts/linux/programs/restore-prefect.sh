@@ -37,7 +37,7 @@ restore() {
   name=$(basename "$(dirname "$file")")
   [ "$file" = "$(realpath "$BACKUP_DIRECTORY")/$name/prefect.dump" ] || fail "$file is not in $BACKUP_DIRECTORY. Copy its whole directory there, owned by $owner."
   hold backup
-  refuse_while_used_elsewhere
+  if [ -z "$(servers_here)" ]; then refuse_while_used_elsewhere; fi
   echo "verifying $file"
   verify "$name" || fail "$file does not match its checksums: it is damaged. Choose an older one: run $0 alone. Nothing was changed."
   require_room_for_second_database
@@ -54,7 +54,7 @@ undo() {
   [[ $1 =~ ^prefect_(before_restore|before_undo)_[0-9]{14}$ ]] || fail "$1 is no database that a restore kept. Those have names such as prefect_before_restore_20260131023000."
   exists "$1" || fail "there is no database $1."
   hold backup
-  refuse_while_used_elsewhere
+  if [ -z "$(servers_here)" ]; then refuse_while_used_elsewhere; fi
   trap 'clean_up $?' EXIT
   change_places "$1" "prefect_before_undo_$stamp"
   tell "put $1 back" "prefect_before_undo_$stamp"
@@ -72,18 +72,17 @@ clean_up() {
 }
 
 # Who connects as the owner is a Prefect server: one that runs on would write into what it took for another database.
-users() {
-  sql postgres --set name="$PGDATABASE" --set owner="$DATABASE_OWNER" <<'SQL'
-SELECT DISTINCT coalesce(host(client_addr), 'this host') FROM pg_stat_activity
-WHERE datname = :'name' AND usename = :'owner' AND backend_type = 'client backend'
+users_elsewhere() {
+  sql postgres --set name="$PGDATABASE" --set owner="$DATABASE_OWNER" --set here="$(hostname --all-ip-addresses)" <<'SQL'
+SELECT DISTINCT host(client_addr) FROM pg_stat_activity
+WHERE datname = :'name' AND usename = :'owner' AND host(client_addr) <> ALL (string_to_array('127.0.0.1 ::1 ' || :'here', ' '))
 SQL
 }
 
 refuse_while_used_elsewhere() {
-  [ -z "$(servers_here)" ] || return 0
   local found
-  found=$(users)
-  [ -z "$found" ] || fail "Prefect servers use database $PGDATABASE from: ${found//$'\n'/, }. On each of these run: sudo systemctl stop 'prefect-server*'. Then run this again, and start them afterwards. Nothing was changed."
+  found=$(users_elsewhere)
+  [ -z "$found" ] || fail "Prefect servers use database $PGDATABASE from: ${found//$'\n'/, }. On each of these run: sudo systemctl stop 'prefect-server*'. Then run this again, and start them afterwards."
 }
 
 servers_here() {
@@ -96,11 +95,10 @@ stop_servers() {
     echo "stopping ${stopped[*]}"
     systemctl stop "${stopped[@]}"
   fi
+  # a server that reaches its database through others' addresses may be seen there a little longer
   local deadline=$((SECONDS + 15))
-  until [ -z "$(users)" ]; do
-    [ "$SECONDS" -lt "$deadline" ] || refuse_while_used_elsewhere
-    sleep 0.5
-  done
+  until [ -z "$(users_elsewhere)" ] || [ "$SECONDS" -ge "$deadline" ]; do sleep 0.5; done
+  refuse_while_used_elsewhere
 }
 
 # copy_rights DATABASE: who may connect to it, and settings of their own, as of the database in use. A dump has neither.
