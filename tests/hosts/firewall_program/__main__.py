@@ -1,0 +1,32 @@
+"""One Linux host and its firewall: open to everybody for the web, to a neighbour for the database."""
+
+import pulumi
+
+from components.firewall import HostFirewall, HostFirewallArgs
+from components.firewall_rules import Opening
+from components.host import Host, HostArgs
+from components.settings import HostSettings
+
+config = pulumi.Config()
+host = Host(
+    "host",
+    HostArgs(
+        settings=HostSettings(
+            name="host",
+            platform="linux",
+            address=config.require("address"),
+            user=config.require("user"),
+            host_key=config.require("hostKey"),
+        ),
+        ssh_private_key=config.require_secret("sshPrivateKey"),
+    ),
+)
+HostFirewall(
+    "firewall",
+    HostFirewallArgs(
+        host=host,
+        open_ports=tuple(map(int, config.get("openPorts", default="80 443").split())),
+        restricted_ports={5432: tuple(config.require("neighbour").split())},
+        allow=(Opening(port=51820, protocol="udp"),),
+    ),
+)
