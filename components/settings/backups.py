@@ -1,15 +1,18 @@
 """The backups of the Prefect database of a stack file."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.settings.table import Table
+from components.settings.table import Problems, Table
 
 _DAYS = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 CALENDAR = re.compile(
     rf"({_DAYS}((\.\.|,){_DAYS})* )?([0-9*/,.]+-[0-9*/,.]+-[0-9*/,.]+ )?[0-9*/,.]+:[0-9*/,.]+(:[0-9]+)?"
 )
 CALENDAR_RULE = "a time of day, after days of the week or a date if you like, as in systemd.time(7)"
+
+COPY_SECRET = "backupCopyEnvironment"  # noqa: S105 - a key, not a secret
 
 DIRECTORY = r"(/[A-Za-z0-9._-]+){2,}"
 
@@ -64,6 +67,16 @@ def read_backups(table: Table, *, offered: bool) -> BackupSettings | None:
     )
     table.finish()
     return settings if enabled else None
+
+
+def check_copy_secret(problems: Problems, backups: BackupSettings | None, values: Mapping[str, str]) -> None:
+    """Note it if the credentials for copies are missing, or are there without being used."""
+    used = backups is not None and bool(backups.copy_to)
+    if used and not values.get(COPY_SECRET):
+        allowed = "lines NAME=value: RESTIC_PASSWORD and the credentials of the repository"
+        problems.add_secret(COPY_SECRET, "is missing; backups.copyTo is set", allowed, "cat FILE")
+    elif not used and COPY_SECRET in values:
+        problems.add_needless(COPY_SECRET, "is set, but nobody uses it", "only beside backups.copyTo")
 
 
 def _calendar(table: Table, name: str, default: str) -> str:

@@ -14,7 +14,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from components.postgresql.tuning import memory_share
-from components.settings.backups import BackupSettings, read_backups
+from components.settings.backups import BackupSettings, check_copy_secret, read_backups
 from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, read_hosts
 from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
@@ -183,6 +183,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     nginx, backups = _on_linux_only(tables, hosts, postgres, server)
     firewall = read_firewall(tables["firewall"])
     check_certificate_secrets(problems, nginx, values, secret_keys)
+    check_copy_secret(problems, backups, values)
     check_connections(problems, postgres, server)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
     purge = values.get("purgeOnDestroy", "false")

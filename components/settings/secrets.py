@@ -47,7 +47,10 @@ OPTIONAL_SECRETS = {
     ),
     "tlsCertificate": SecretRule("certificates in PEM, the server's first", _PEM, "cat fullchain.pem"),
     "tlsPrivateKey": SecretRule("a private key in PEM", _PEM, "cat privkey.pem"),
-    "backupCopyEnvironment": SecretRule("lines NAME=value, RESTIC_PASSWORD among them", r"([A-Z_][A-Z0-9_]*=.+\n?)+"),
+    "backupCopyEnvironment": SecretRule(
+        "lines NAME=value, among them RESTIC_PASSWORD with at least 12 characters",
+        r"(?=(.*\n)*RESTIC_PASSWORD=.{12})([A-Z_][A-Z0-9_]*=.+(\n|$))+",
+    ),
     "backupAlertWebhook": SecretRule("an http or https URL", r"https?://\S+"),
 }
 _SECRET_BLOCK = SecretRule("any text that is not blank", r"(?s).*\S.*")

@@ -138,6 +138,6 @@ SQL
 
 # off_host ARGUMENT...: restic, with credentials that it alone gets
 off_host() (
-  read_variables /etc/prefect/backups-copy.secrets.env
+  read_variables /etc/prefect/backups-copy.secrets.env || exit
   exec "${limit[@]}" restic --quiet --cache-dir "$state/cache" "$@"
 )
