@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from components.settings import Settings, parse_settings
+from components.settings.secrets import OPTIONAL_SECRETS
 from components.settings.table import Problem, SettingsError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def stack_file(**overrides: Any) -> dict[str, str]:
 
 def secret_keys(values: Mapping[str, str]) -> set[str]:
     """Return the keys that a careful user encrypts."""
-    return {key for key in values if key in SECRETS or key == "sshPrivateKey" or key.startswith("secretBlock-")}
+    return {key for key in values if key in SECRETS or key in OPTIONAL_SECRETS or key.startswith("secretBlock-")}
 
 
 def parsed(values: Mapping[str, str], *, stack: str = "dev", user_id: int = 1000) -> Settings:
