@@ -1,7 +1,7 @@
 """nginx in front of a Prefect server: HTTPS with a certificate that keeps itself fresh."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -12,8 +12,11 @@ from components.nginx_configuration import (
     redirect_configuration,
     site_configuration,
 )
-from components.platforms import HostFile
+from components.platforms import HostFile, ScheduledTask
 from components.settings.nginx import Acme, CertificateFiles, NginxSettings, PrivateCa, StackCertificate
+
+RENEWAL = "renew-nginx-certificate"
+ISSUE = "issue-certificate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,27 +92,67 @@ def _shown(on: HostScope, suffix: str, site: HostFile, settings: dict[str, str],
 
 
 def _certificate(on: HostScope, args: NginxProxyArgs, directory: str, *, after: Step) -> Step:
-    """Have the certificate where nginx looks for it, from where the settings say."""
-    certificate, host = args.settings.certificate, args.settings.host
-    values: dict[str, pulumi.Input[str]] = {"directory": directory, "host": host, "chain": "", "key": ""}
-    steps: Sequence[Step] = [after]
+    """Have the certificate where nginx looks for it, and have it looked after."""
+    source, files, obtained = _source(on, args, directory, after)
+    host, platform = args.settings.host, args.host.platform
+    renewal = replace(platform.program(RENEWAL), path=on.path("runtime", "nginx", RENEWAL))
+    # beside it, so one of its own: that of PostgreSQL on the same host goes when PostgreSQL does
+    issue = replace(platform.program(ISSUE), path=on.path("runtime", "nginx", ISSUE))
+    written = [on.file("renewal-program", renewal), on.file("issue-program", issue)]
+    # a hash of a key tells nothing of it; left secret, it would hide the expiry too
+    revision = pulumi.Output.unsecret(pulumi.Output.concat(*(step.fingerprint for step in obtained)))
+    certificate = on.script(
+        "certificate",
+        "nginx-certificate",
+        {
+            "directory": directory,
+            "program": renewal.path,
+            "host": host,
+            "source": source,
+            "chain": files.chain,
+            "key": files.key,
+            "revision": revision,
+        },
+        after=[after, *written, *obtained],
+    )
+    on.timer(
+        "renewal",
+        ScheduledTask(
+            name="prefect-certificate",
+            description="Keeps the certificate that nginx shows for Prefect fresh",
+            command=(renewal.path, directory, host, source, *([files.chain, files.key] if files.chain else [])),
+            user="root",
+            schedule="hourly",
+            random_delay_seconds=600,
+            time_limit_seconds=300,
+            writes=(directory,),
+            after=("nginx",),
+        ),
+        after=[certificate],
+    )
+    return certificate
+
+
+def _source(
+    on: HostScope, args: NginxProxyArgs, directory: str, after: Step
+) -> tuple[str, CertificateFiles, Sequence[Step]]:
+    """Return where the renewal program finds the certificate, and the steps that bring it there."""
+    certificate = args.settings.certificate
+    elsewhere = CertificateFiles(chain="", key="")
     match certificate:
         case PrivateCa():
-            values["source"] = "private-ca"
+            return "private-ca", elsewhere, []
         case CertificateFiles():
-            values |= {"source": "files", "chain": certificate.chain, "key": certificate.key}
+            return "files", certificate, []
         case Acme():
-            values["source"] = "acme"
-            request = {"host": host, "email": certificate.email, "authority": certificate.directory}
-            steps = [on.script("acme", "acme-certificate", request, after=[after])]
+            request = {
+                "host": args.settings.host,
+                "email": certificate.email,
+                "authority": certificate.directory,
+            }
+            return "acme", elsewhere, [on.script("acme", "acme-certificate", request, after=[after])]
         case StackCertificate():
             chain = HostFile(path=f"{directory}/tls-certificate.pem", content="", mode="0600")
             key = HostFile(path=f"{directory}/tls-private-key.pem", content="", mode="0600")
-            steps = [
-                on.file("tls-certificate", chain, args.tls_certificate, after=[after]),
-                on.file("tls-private-key", key, args.tls_private_key, after=[after]),
-            ]
-            # a hash of a key tells nothing of it; left secret, it would hide the expiry too
-            revision = pulumi.Output.unsecret(pulumi.Output.concat(*(step.fingerprint for step in steps)))
-            values |= {"source": "files", "chain": chain.path, "key": key.path, "revision": revision}
-    return on.script("certificate", "nginx-certificate", values, after=steps)
+            carried = [on.file("chain", chain, args.tls_certificate), on.file("key", key, args.tls_private_key)]
+            return "files", CertificateFiles(chain=chain.path, key=key.path), carried

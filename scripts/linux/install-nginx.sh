@@ -9,6 +9,7 @@ create() {
   local before
   before=$(package_version nginx nginx)
   install_package nginx nginx
+  install_package openssl openssl
   install -d "$directory"
   if [ -z "$before" ]; then configuration >"$birth"; fi
   let_nginx_connect

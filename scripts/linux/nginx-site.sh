@@ -61,7 +61,7 @@ show() {
     before=$(workers)
     systemctl reload nginx
     # it reloads some time after it was told to, and goes on as before if it cannot
-    wait_until 15 has_new_worker "$before"
+    wait_until 15 has_new_worker "$before" || return
   else
     systemctl restart nginx
   fi
