@@ -213,7 +213,11 @@ offered() {
 
 # As on an image whose package index was never read: what is on offer will be seen.
 knows_no_packages() {
-  if command -v apt-get >/dev/null; then ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; else [ -z "$(offered bash bash)" ]; fi
+  if command -v apt-get >/dev/null; then
+    [ -z "$(compgen -G '/var/lib/apt/lists/*_Packages*')" ]
+  else
+    [ -z "$(offered bash bash)" ]
+  fi
 }
 
 # https://docs.prefect.io: 14.9 is the oldest that Prefect is run on
@@ -226,7 +230,7 @@ check_postgresql() {
   fi
   found=$(offered "postgresql-$major" "postgresql$postgresql_version-server")
   if [ -z "$found" ]; then
-    finding "PostgreSQL $major is not on offer on this host. Choose another: pulumi config set --path postgres.version VERSION, or give its package source."
+    finding "PostgreSQL${major:+ $major} is not on offer on this host. Choose another: pulumi config set --path postgres.version VERSION, or give its package source."
   elif [ "$(printf '%s\n' 14.9 "$found" | sort -V | head -n 1)" != 14.9 ]; then
     finding "PostgreSQL $found is on offer on this host, but Prefect needs 14.9 or newer. Choose another: pulumi config set --path postgres.version 16"
   fi

@@ -68,7 +68,12 @@ tell_all() {
 side_by_side() {
   local check pipe pipes=()
   for check in "$@"; do
-    exec {pipe}< <("check_$check" || finding "the check of $check failed itself. Report this with what stands above.")
+    exec {pipe}< <(
+      trap '[ $? = 0 ] || finding "the check of $attempted broke, as is told above. See what is special about this host, or report it."' EXIT
+      attempted=$check
+      set -e
+      "check_$check"
+    )
     pipes+=("$pipe")
   done
   for pipe in "${pipes[@]}"; do cat <&"$pipe"; done
