@@ -70,7 +70,12 @@ backups = (
 )
 
 runtimes = {
-    name: PrefectRuntime(f"{name}-prefect", PrefectRuntimeArgs(host=hosts[name], version=settings.server.version))
+    name: PrefectRuntime(
+        f"{name}-prefect",
+        PrefectRuntimeArgs(
+            host=hosts[name], version=settings.server.version, wheel_directory=settings.server.wheel_directory
+        ),
+    )
     for name in settings.prefect_hosts
 }
 

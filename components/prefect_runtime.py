@@ -14,6 +14,8 @@ class PrefectRuntimeArgs:
 
     host: Host
     version: str
+    wheel_directory: str = ""
+    """On the host, with all wheels of the lock; empty for the package index that pip is configured for."""
 
 
 class PrefectRuntime(pulumi.ComponentResource):
@@ -46,7 +48,7 @@ class PrefectRuntime(pulumi.ComponentResource):
                 content=(SCRIPTS / "runtime" / f"{lock}.txt").read_text(),
             ),
         )
-        settings = {"lock": lock, "directory": self.environment}
+        settings = {"lock": lock, "directory": self.environment, "wheel_directory": args.wheel_directory}
         self.installed = on.script("install", "install-runtime", settings, after=[requirements])
         self.flows_directory = on.path("configuration", "flows")
         canary = (SCRIPTS / "templates" / "canary.py").read_text()

@@ -55,7 +55,9 @@ install_environment() {
 }
 
 install_locked() {
-  "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes \
+  local source=()
+  if [ -n "${wheel_directory:-}" ]; then source=(--no-index --find-links "$wheel_directory"); fi
+  "$1/bin/python" -m pip install "${source[@]+"${source[@]}"}" --quiet --no-input --disable-pip-version-check --require-hashes \
     --requirement "$(requirements "$2")" 2>&1
 }
 

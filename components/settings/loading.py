@@ -94,7 +94,8 @@ class Settings:
         return {
             "roles": " ".join(role for role, has in roles.items() if has),
             "names": " ".join(sorted(partner for partner in partners if not is_address(partner))),
-            "packages": f"prefect=={self.server.version}" if is_server or is_worker else "",
+            "packages": " ".join(self.server.packages) if is_server or is_worker else "",
+            "wheel_directory": self.server.wheel_directory,
             "postgresql_version": self.postgres.version if has_database else "",
             "postgresql_source": "given" if has_database and self.postgres.apt_source else "",
         }

@@ -15,7 +15,7 @@ CERTIFICATE_SECRETS = ("tlsCertificate", "tlsPrivateKey")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PUBLIC_URL = rf"https://({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*/?"
 _RESERVED_PATHS = ("api", "docs", "redoc", "openapi.json")
-_FILE = r"(/[\w.@+~-]+)+"
+_FILE = r"(?!/(home|root|run/user|tmp|var/tmp)/)(/[\w.@+~-]+)+"
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,9 @@ def _certificate(table: Table, url: SplitResult) -> Certificate:
 
 
 def _certificate_files(table: Table) -> CertificateFiles:
-    allowed = "the full path of a PEM file on the server's host, of letters, digits and . _ @ + ~ -"
+    # a scheduled task looks at it, which sees neither what is private to people nor what is for a while
+    place = "not below /home, /root, /run/user, /tmp or /var/tmp"
+    allowed = f"the full path of a PEM file on the server's host, {place}, of letters, digits and . _ @ + ~ -"
     return CertificateFiles(
         chain=table.text("certificateFile", allowed=allowed, example="/etc/ssl/prefect/fullchain.pem", pattern=_FILE),
         key=table.text("privateKeyFile", allowed=allowed, example="/etc/ssl/prefect/privkey.pem", pattern=_FILE),

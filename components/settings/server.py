@@ -1,5 +1,6 @@
 """The Prefect server of a stack file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,8 +22,18 @@ class ServerSettings:
     """PREFECT_SERVER_API_PORT, default 4200."""
     log_level: str
     """PREFECT_LOGGING_LEVEL, default INFO; PREFECT_SERVER_LOGGING_LEVEL is the same, but not below INFO."""
+    wheel_directory: str = ""
+    """Directory on each host that runs Prefect, with all wheels of the locked runtime; empty for a package index."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Prefect's own settings, by environment variable, over the ones that this project chooses."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What a host must be able to get, `NAME==VERSION`: Prefect; from a wheel directory all that it needs."""
+        if not self.wheel_directory:
+            return (f"prefect=={self.version}",)
+        lock = (SCRIPTS / "runtime" / f"prefect-{self.version}.txt").read_text()
+        return tuple(re.sub(r"\[.*\]", "", found) for found in re.findall(r"^(\S+==\S+) \\$", lock, re.MULTILINE))
 
     @property
     def connections(self) -> int:
@@ -49,6 +60,13 @@ def read_server(table: Table, hosts: tuple[HostSettings, ...]) -> ServerSettings
         version=table.choice("version", versions, versions[0]),
         port=table.port("port", 4200),
         log_level=table.choice("logLevel", LOG_LEVELS, "INFO"),
+        wheel_directory=table.text(
+            "wheelDirectory",
+            "",
+            allowed="the full path of a directory of wheels that is there on every host that runs Prefect",
+            example="/srv/wheels",
+            pattern=r"|(/[\w.@+~-]+)+",
+        ),
         settings=_settings(table.table("settings")),
     )
     if len(server.hosts) > 1:

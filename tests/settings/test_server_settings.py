@@ -51,3 +51,12 @@ def test_a_larger_pool_needs_more_connections() -> None:
     server = {"settings": {"PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": 90}}
     found = problems(stack_file(server=server))
     assert found["postgres.maxConnections"].allowed.startswith("at least 110: 100 for each server process")
+
+
+def test_from_a_wheel_directory_all_that_prefect_needs_on_every_host_must_be_there() -> None:
+    online, offline = (parsed(stack_file(server=server)).server for server in ({}, {"wheelDirectory": "/srv/wheels"}))
+    assert online.packages == (f"prefect=={online.version}",)
+    assert {f"prefect=={offline.version}", "alembic", "asyncpg"} <= {
+        package if package.startswith("prefect==") else package.partition("==")[0] for package in offline.packages
+    }
+    assert not [package for package in offline.packages if package.startswith(("pywin32", "cyclopts"))]

@@ -91,7 +91,7 @@ def test_every_key_of_every_table_arrives() -> None:
 
     assert (settings.hosts[0].name, settings.hosts[0].directory) == ("box", "/srv/prefect")
     assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
-    assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", {})
+    assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", "", {})
     assert [dataclasses.astuple(pool) for pool in settings.work_pools] == [("etl", 3)]
     assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300)]
     assert settings.purge_on_destroy is True
@@ -166,6 +166,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("server.version", 3, "is 3", NEWEST),
     ("server.port", 80, "is 80", "4200"),
     ("server.port", {}, "is {}", "4200"),
+    ("server.wheelDirectory", "wheels", "is 'wheels'", "/srv/wheels"),
     ("server.logLevel", "debug", "is 'debug'", "INFO"),
     ("server.logLevel", "WARN", "did you mean WARNING?", "WARNING"),
     ("workPools.default.type", "proces", "did you mean process?", "process"),
