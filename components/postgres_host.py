@@ -80,6 +80,9 @@ class PostgresHost(pulumi.ComponentResource):
 
     version: str
     """Of the PostgreSQL programs."""
+    ca_certificate: pulumi.Output[str] | None
+    """In PEM: who signs the certificate that the cluster shows to other hosts; None where there are none."""
+
 
     def __init__(self, name: str, args: PostgresHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PostgresHost", name, None, opts)
@@ -112,14 +115,14 @@ class PostgresHost(pulumi.ComponentResource):
             user=NAME,
             password=pulumi.Output.secret(args.password),
         )
-        self._ca_certificate = certificate.report.apply(host_facts.ca_certificate) if certificate else None
+        self.ca_certificate = certificate.report.apply(host_facts.ca_certificate) if certificate else None
         self.register_outputs({"version": self.version})
 
     def database_from(self, host: Host) -> Database:
         """Return the Prefect database as `host` finds it: without TLS where no network is between."""
-        if host is self._host or self._ca_certificate is None:
+        if host is self._host or self.ca_certificate is None:
             return self.database
-        return replace(self.database, host=self._host.address, ca_certificate=self._ca_certificate)
+        return replace(self.database, host=self._host.address, ca_certificate=self.ca_certificate)
 
     def _in_the_cluster(self, name: str, args: PostgresHostArgs, administrator: pulumi.Resource) -> pulumi.Resource:
         """Make roles, database and extension, and return the last of them."""

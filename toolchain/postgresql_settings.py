@@ -56,14 +56,22 @@ def _unprivileged(directory: str) -> list[str]:
 
 
 def catalogue(versions: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Return every setting as the newest version that has it tells it, with `first` and `last`, major versions."""
+    """Return every setting as the newest version that has it tells it, with major versions in place of its context.
+
+    They are the `first` and the `last` that have it, and the last in which a change needs a restart, if there is any.
+    """
     merged: dict[str, dict[str, Any]] = {}
     for version, settings in sorted(versions.items()):
         for name, facts in settings.items():
-            first = merged.get(name, {}).get("first", version)
-            merged[name] = {**facts, "first": first, "last": version}
+            before = merged.get(name, {})
+            told = {key: value for key, value in facts.items() if key != "context"}
+            merged[name] = {**told, "first": before.get("first", version), "last": version}
+            restart_last = version if facts["context"] == "postmaster" else before.get("restart_last")
+            if restart_last:
+                merged[name]["restart_last"] = restart_last
     for name, values in BUILD_OPTIONS.items():
-        merged[name]["enumvals"] = sorted({*merged[name]["enumvals"], *values})
+        if name in merged:
+            merged[name]["enumvals"] = sorted({*merged[name]["enumvals"], *values})
     return dict(sorted(merged.items()))
 
 

@@ -33,19 +33,15 @@ class Setting:
 
     name: str
     vartype: str
-    context: str
     first: int
     last: int
     """The oldest and the newest supported major version that have it."""
+    restart_last: int | None = None
+    """The newest in which a change takes effect only when PostgreSQL starts; None where a reload is always enough."""
     unit: str | None = None
     min_val: str | None = None
     max_val: str | None = None
     enumvals: tuple[str, ...] = ()
-
-    @property
-    def needs_restart(self) -> bool:
-        """Whether a change takes effect only when PostgreSQL starts; for all others a reload is enough."""
-        return self.context == "postmaster"
 
     def exists_in(self, version: int | None) -> bool:
         """Return whether this major version has it; for None, whether any has."""

@@ -72,7 +72,13 @@ def _layout_settings(layout: ClusterLayout) -> dict[str, str]:
 
 
 def _line(name: str, value: str) -> str:
-    setting = catalogue.find(name)
-    note = f"  {RESTART_NOTE}" if setting and setting.needs_restart else ""
     quoted = value.replace("\\", "\\\\").replace("'", "''")
-    return f"{name} = '{quoted}'{note}\n"
+    return f"{name} = '{quoted}'{_note(name)}\n"
+
+
+def _note(name: str) -> str:
+    setting = catalogue.find(name)
+    if setting is None or setting.restart_last is None:
+        return ""
+    until = f" up to version {setting.restart_last}" if setting.restart_last < setting.last else ""
+    return f"  {RESTART_NOTE}{until}"

@@ -54,6 +54,9 @@ def test_a_line_whose_change_restarts_postgresql_says_so() -> None:
     marked = {line.split()[0] for line in lines if line.endswith(RESTART_NOTE)}
 
     assert {"shared_buffers", "max_connections", "listen_addresses", "port"} <= marked
+    assert f"autovacuum_max_workers = '4'  {RESTART_NOTE} up to version 17\n" in postgresql_conf(
+        LAYOUT, 100, {"autovacuum_max_workers": "4"}
+    )
     assert not {"work_mem", "max_wal_size", "random_page_cost", "log_min_duration_statement"} & marked
 
 
