@@ -164,11 +164,11 @@ check_dpkg() {
 
 # Installations wait for each other for some minutes, but not for one that hangs.
 check_apt_lock() {
-  local inode process age
-  inode=$(stat --format %i /var/lib/dpkg/lock-frontend 2>/dev/null) || return 0
-  process=$(awk -v inode="$inode" '$6 ~ ":" inode "$" {print $5; exit}' /proc/locks)
-  if [ -z "$process" ] || [ ! -e "/proc/$process" ]; then return; fi
-  age=$((($(date +%s) - $(stat --format %Y "/proc/$process")) / 60))
+  local process started age
+  process=$(find /proc/[0-9]*/fd -lname /var/lib/dpkg/lock-frontend 2>/dev/null | head -n 1 | cut -d / -f 3 || true)
+  [ -n "$process" ] || return 0
+  started=$(stat --format %Y "/proc/$process" 2>/dev/null) || return 0
+  age=$((($(date +%s) - started) / 60))
   [ "$age" -lt 30 ] || finding "$(cat "/proc/$process/comm") (process $process) has kept others from installing packages for $age minutes. See whether it hangs: ps -fp $process; then end it."
 }
 
