@@ -19,7 +19,7 @@ from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, read_hosts
 from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
 from components.settings.ports import with_ports
-from components.settings.postgres import PostgresSettings, check_connections, read_postgres
+from components.settings.postgres import PostgresSettings, check_clients, check_connections, read_postgres
 from components.settings.secrets import (
     OPTIONAL_SECRETS,
     REQUIRED_SECRETS,
@@ -69,7 +69,7 @@ class Settings:
     @property
     def database_clients(self) -> tuple[str, ...]:
         """Addresses of the hosts that reach the database over the network: servers elsewhere."""
-        elsewhere = {name for name in self.server.hosts if name != self.postgres.host}
+        elsewhere = {name for name in self.server.hosts if self.postgres.host not in {"", name}}
         return tuple(host.address_for_peers for host in self.hosts if host.name in elsewhere)
 
     @property
@@ -86,7 +86,9 @@ class Settings:
         is_worker = any(worker.host == host.name for worker in self.workers)
         has_database = host.name == self.postgres.host
         roles = {"postgres": has_database, "server": is_server, "worker": is_worker}
-        database = next(other.address_for_peers for other in self.hosts if other.name == self.postgres.host)
+        existing = self.postgres.existing
+        peers = {other.name: other.address_for_peers for other in self.hosts}
+        database = existing.address if existing else peers[self.postgres.host]
         partners = {
             *([database] if is_server and not has_database else []),
             *([self.nginx.host] if self.nginx and is_worker and not is_server else []),
@@ -188,6 +190,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     check_connections(problems, postgres, server)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
     purge = values.get("purgeOnDestroy", "false")
+    check_clients(problems, postgres, server, hosts)
     if purge not in {"true", "false"} and "purgeOnDestroy" not in secret_keys:
         problems.add("purgeOnDestroy", f"is {purge!r}", "true or false", "false")
     problems.raise_if_any()

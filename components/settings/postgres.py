@@ -1,7 +1,7 @@
-"""The PostgreSQL cluster of a stack file."""
+"""PostgreSQL of a stack file: a cluster on one of its hosts, or a server that is there already."""
 
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from components.postgresql import apt_source, catalogue
 from components.postgresql.apt_source import AptSource
@@ -17,11 +17,30 @@ RESERVED_CONNECTIONS = 10
 """Connections kept for administration, backups, monitoring and the provider that makes role and database."""
 
 
+SSL_MODES = ("verify-full", "disable")
+"""https://www.postgresql.org/docs/current/libpq-ssl.html; the modes between would believe whoever answers."""
+
+_CLUSTER_KEYS = ("host", "version", "aptSource", "memoryMib", "settings", "monitoringFrom")
+_EXISTING_KEYS = ("adminUser", "sslMode", "caCertificate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingPostgres:
+    """A PostgreSQL server that is there already, such as a managed one; roles and database are made in it."""
+
+    address: str
+    admin_user: str
+    """A role that may make roles and databases; its password is `databaseAdminPassword`."""
+    ca_certificate: str
+    """In PEM: who must have signed the server's certificate, which must be for `address`; empty for no TLS."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PostgresSettings:
-    """A PostgreSQL cluster on one of the stack's hosts."""
+    """PostgreSQL, on one of the stack's hosts or elsewhere."""
 
     host: str
+    """The stack's host that it is on; empty for an existing server."""
     port: int
     max_connections: int
     """https://www.postgresql.org/docs/current/runtime-config-connection.html, default 100."""
@@ -35,13 +54,37 @@ class PostgresSettings:
     """PostgreSQL settings, by name, that stand in place of the computed ones."""
     monitoring_from: tuple[str, ...] = ()
     """Networks, such as 10.0.0.5/32, from which the role prefect_monitoring may log in."""
+    existing: ExistingPostgres | None = None
+    """The server elsewhere; None for a cluster on `host`."""
 
 
 def read_postgres(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
-    """Return the cluster, on one of `hosts`."""
-    postgres = _cluster(table, hosts)
+    """Return the cluster on one of `hosts` or, where an `address` is given, the server that is there."""
+    address = table.text(
+        "address",
+        "",
+        allowed="the host name or IP address of a PostgreSQL server that is there already",
+        example="postgres.example.com",
+        pattern=r"|[A-Za-z0-9][A-Za-z0-9.:-]*",
+    )
+    postgres = _existing(table, address) if address else _cluster(table, hosts)
     table.finish()
     return postgres
+
+
+def check_clients(
+    problems: Problems, postgres: PostgresSettings, server: ServerSettings, hosts: tuple[HostSettings, ...]
+) -> None:
+    """Note a server's host that has but a name: a cluster elsewhere lets in addresses."""
+    for host in hosts:
+        uses_it_from_elsewhere = host.name in server.hosts and postgres.host not in {"", host.name}
+        if uses_it_from_elsewhere and not _is_address(host.address_for_peers):
+            problems.add(
+                f"hosts.{host.name}.privateAddress",
+                f"is missing, and the address {host.address!r} is a name",
+                f"the IP address from which {host.name} comes to PostgreSQL on {postgres.host}",
+                "10.0.0.10",
+            )
 
 
 def check_connections(problems: Problems, postgres: PostgresSettings, server: ServerSettings) -> None:
@@ -56,7 +99,39 @@ def check_connections(problems: Problems, postgres: PostgresSettings, server: Se
         )
 
 
+def _existing(table: Table, address: str) -> PostgresSettings:
+    for key in _CLUSTER_KEYS:
+        table.refuse(key, "only for a cluster on a host of this stack, without postgres.address")
+    encrypted = table.choice("sslMode", SSL_MODES, SSL_MODES[0]) == SSL_MODES[0]
+    if not encrypted:
+        table.refuse("caCertificate", "only beside sslMode verify-full")
+    existing = ExistingPostgres(
+        address=address,
+        admin_user=table.text(
+            "adminUser", "postgres", allowed="the name of a role", example="postgres", pattern=r"[A-Za-z_][\w.@-]*"
+        ),
+        ca_certificate=_ca_certificate(table) if encrypted else "",
+    )
+    return PostgresSettings(
+        host="",
+        port=table.integer("port", 5432, minimum=1, maximum=65535),
+        max_connections=_max_connections(table),
+        existing=existing,
+    )
+
+
+def _ca_certificate(table: Table) -> str:
+    return table.text(
+        "caCertificate",
+        allowed="who signs the server's certificate, as in: pulumi config set --path postgres.caCertificate <ca.pem",
+        example="-----BEGIN CERTIFICATE-----",
+        pattern=r"(?s)\s*-----BEGIN CERTIFICATE-----\n.+\n-----END CERTIFICATE-----\s*",
+    )
+
+
 def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
+    for key in _EXISTING_KEYS:
+        table.refuse(key, "only beside postgres.address, for a server that is there already")
     names = [host.name for host in hosts]
     host = table.choice("host", names, only(names))
     local = any(candidate.name == host and candidate.platform == "local" for candidate in hosts)
@@ -68,13 +143,17 @@ def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
         host=host,
         # this machine may well have a PostgreSQL of its own
         port=table.port("port", 54320 if local else 5432),
-        max_connections=table.integer("maxConnections", 100, minimum=20, maximum=10000),
+        max_connections=_max_connections(table),
         version=str(version or ""),
         apt_source=None if local else _apt_source(table, version),
         memory_mib=table.optional_integer("memoryMib", minimum=256, maximum=16 * 1024**2),
         settings=_settings(table, EMBEDDED_VERSION if local else version),
         monitoring_from=() if local else _monitoring_from(table),
     )
+
+
+def _max_connections(table: Table) -> int:
+    return table.integer("maxConnections", 100, minimum=20, maximum=10000)
 
 
 def _version(table: Table) -> int | None:
@@ -145,3 +224,11 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return "/" in text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,11 +1,11 @@
-"""The section `postgres` of a stack file: a cluster on one of its hosts."""
+"""The section `postgres` of a stack file: a cluster on one of its hosts, or a server that is there already."""
 
 from typing import Any
 
 import pytest
 
-from components.settings import HostSettings, PostgresSettings
-from components.settings.postgres import read_postgres
+from components.settings import HostSettings, PostgresSettings, ServerSettings
+from components.settings.postgres import ExistingPostgres, check_clients, read_postgres
 from components.settings.table import Problem, Problems, Table
 
 FAR = HostSettings(name="far", platform="linux", address="203.0.113.10")
@@ -230,3 +230,84 @@ def test_what_is_for_linux_hosts_is_refused_for_this_machine(key: str, value: An
     problem = problem_of(key, BOX, **{key: value})
 
     assert (problem.given, problem.allowed) == ("has no meaning here", "only for a cluster on a Linux host")
+
+
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+ELSEWHERE = {"address": "pg.example.com", "caCertificate": CA}
+
+
+class TestServerThatIsThereAlready:
+    def test_it_is_told_by_its_address_and_who_signed_its_certificate(self) -> None:
+        settings = good(**ELSEWHERE)
+
+        assert (settings.host, settings.port, settings.max_connections) == ("", 5432, 100)
+        assert settings.existing == ExistingPostgres(address="pg.example.com", admin_user="postgres", ca_certificate=CA)
+
+    def test_every_key_arrives(self) -> None:
+        settings = good(**ELSEWHERE, port=6432, maxConnections=80, adminUser="ops@prefect-db", sslMode="verify-full")
+
+        assert (settings.port, settings.max_connections) == (6432, 80)
+        assert settings.existing
+        assert settings.existing.admin_user == "ops@prefect-db"
+
+    def test_no_connection_is_unproven_unless_asked_for_by_name(self) -> None:
+        assert problem_of("caCertificate", address="10.0.0.9").given == "is missing"
+        settings = good(address="10.0.0.9", sslMode="disable")
+        assert settings.existing
+        assert settings.existing.ca_certificate == ""
+        assert problem_of("caCertificate", **ELSEWHERE, sslMode="disable").given == "has no meaning here"
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("address", "two words"),
+            ("address", 7),
+            ("port", 0),
+            ("adminUser", "o'brien"),
+            ("sslMode", "require"),
+            ("caCertificate", "/etc/ssl/ca.pem"),
+        ],
+    )
+    def test_a_bad_value_is_told_alone(self, key: str, value: Any) -> None:
+        assert repr(value) in problem_of(key, **{**ELSEWHERE, key: value}).given
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("host", "far"),
+            ("version", 17),
+            ("aptSource", PGDG),
+            ("memoryMib", 4096),
+            ("settings", {"work_mem": "8MB"}),
+            ("monitoringFrom", ["10.0.0.5/32"]),
+        ],
+    )
+    def test_what_is_for_a_cluster_of_the_stack_is_refused(self, key: str, value: Any) -> None:
+        assert problem_of(key, **ELSEWHERE, **{key: value}).given == "has no meaning here"
+
+    @pytest.mark.parametrize("key", ["adminUser", "sslMode", "caCertificate"])
+    def test_what_is_for_an_address_is_refused_without_one(self, key: str) -> None:
+        problem = problem_of(key, **{key: "x"})
+        assert problem.allowed == "only beside postgres.address, for a server that is there already"
+
+
+def address_problems(web: HostSettings, host: HostSettings = FAR, /, **values: Any) -> list[str]:
+    """Return the keys that are told of if `web` has the server, and PostgreSQL is on `host` or elsewhere."""
+    problems = Problems("prod")
+    postgres = read_postgres(Table(problems, "postgres", values), (host,))
+    server = ServerSettings(hosts=("web",), version="3.8.8", port=4200, log_level="INFO")
+    check_clients(problems, postgres, server, (host, web))
+    return [problem.key for problem in problems.found]
+
+
+def test_a_server_on_another_host_is_known_by_its_address() -> None:
+    by_name = HostSettings(name="web", platform="linux", address="web.example.com")
+    by_address = HostSettings(name="web", platform="linux", address="2001:db8::7")
+    by_private_address = HostSettings(
+        name="web", platform="linux", address="web.example.com", private_address="10.0.0.7"
+    )
+
+    assert address_problems(by_name) == ["hosts.web.privateAddress"]
+    assert address_problems(by_address) == address_problems(by_private_address) == []
+    assert address_problems(by_name, by_name) == [], "it is the same host"
+    assert address_problems(by_name, **ELSEWHERE) == [], "who gets in there is not ours to say"

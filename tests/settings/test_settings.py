@@ -305,8 +305,18 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
     # and in test_server_settings.py and test_postgres.py
     tested.add("server.settings")
-    tested |= {f"postgres.{key}" for key in ("version", "aptSource", "memoryMib", "settings", "monitoringFrom")}
+    tested |= {
+        f"postgres.{key}" for key in ("address", "version", "aptSource", "memoryMib", "settings", "monitoringFrom")
+    }
     assert anonymous == tested | {"server.hosts"}
+
+
+def test_data_is_protected_unless_it_is_on_this_machine_or_the_stack_file_says_otherwise() -> None:
+    far = {"hosts": {"far": LINUX}}
+    assert parsed(stack_file(**far)).protect is True
+    assert parsed(stack_file(**far, protect=False)).protect is False
+    assert parsed(stack_file()).protect is False
+    assert parsed(stack_file(protect=True)).protect is True
 
 
 @pytest.mark.parametrize("value", ["yes", "True", "1", ""])
@@ -321,9 +331,10 @@ def test_pulumi_yaml_and_the_code_know_the_same_keys() -> None:
     """Plain keys are declared, with defaults; secrets are told in a comment, or Pulumi itself would demand them."""
     told = set(re.findall(r"^  #   (\w\S*)", (CHECKOUT / "Pulumi.yaml").read_text(), re.MULTILINE))
 
-    assert set(SCHEMA) == {*SECTIONS, *SWITCHES}
+    # Pulumi has no default that depends on the hosts
+    assert set(SCHEMA) == {*SECTIONS, *SWITCHES} - {"protect"}
     assert all("default" in entry and "secret" not in entry for entry in SCHEMA.values())
-    assert told == {*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME"}
+    assert told == {*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME", "protect"}
 
 
 def test_all_problems_come_in_one_error() -> None:
