@@ -46,6 +46,7 @@ postgres = PostgresHost(
         memory_mib=settings.postgres.memory_mib,
         memory_share=settings.database_memory_share,
         settings=dict(settings.postgres.settings),
+        protect=settings.protect,
         admin_password=secrets.database_admin_password,
         password=secrets.database_password,
     ),
@@ -62,6 +63,7 @@ backups = (
             database_service=postgres_host.SERVICE,
             copy_environment=secrets.backup_copy_environment,
             alert_webhook=secrets.backup_alert_webhook,
+            protect=settings.protect,
             purge_on_destroy=settings.purge_on_destroy,
         ),
     )

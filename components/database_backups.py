@@ -50,6 +50,8 @@ class DatabaseBackupsArgs:
     """RESTIC_PASSWORD and the credentials of `settings.copy_to`, a line NAME=value each."""
     alert_webhook: pulumi.Input[str] | None = None
     """URL that is told when a backup, a drill or a copy failed, or the newest backup is too old."""
+    protect: bool = False
+    """Whether Pulumi refuses to remove them."""
     purge_on_destroy: bool = False
     """Whether removing this removes the backups too."""
 
@@ -71,7 +73,7 @@ class DatabaseBackups(pulumi.ComponentResource):
             "copies": str(bool(args.settings.copy_to)).lower(),
             "purge": str(args.purge_on_destroy).lower(),
         }
-        prepared = on.script("prepare", "prepare-backups", place, after=args.ready)
+        prepared = on.script("prepare", "prepare-backups", place, after=args.ready, protect=args.protect)
         self._ready = [
             *(on.program(program, program, after=[prepared]) for program in PROGRAMS),
             *_configuration(on, args, prepared),

@@ -144,14 +144,18 @@ class HostScope:
         settings: Mapping[str, pulumi.Input[str]],
         *,
         after: Sequence[Step | pulumi.Resource] = (),
+        protect: bool = False,
     ) -> Step:
-        """Run scripts/PLATFORM/`script`.sh whenever its text or its `settings` change; secrets may be among them."""
+        """Run scripts/PLATFORM/`script`.sh whenever its text or its `settings` change; secrets may be among them.
+
+        What is to `protect` is not removed by Pulumi: its removal would take data away.
+        """
         platform = self._host.platform
         known_settings = pulumi.Output.all(*settings.values()).apply(
             lambda known: dict(zip(settings, known, strict=True))
         )
         payload = known_settings.apply(lambda known: platform.payload(script, known))
-        resource = self._command(suffix, platform.script(script), payload, after)
+        resource = self._command(suffix, platform.script(script), payload, after, protect=protect)
         # not of the script's text: a better script runs again, but restarts nobody
         done = known_settings.apply(lambda known: fingerprint(*known, *known.values()))
         return Step(resource, done, resource.stdout)
@@ -204,11 +208,13 @@ class HostScope:
         commands: Commands,
         stdin: pulumi.Input[str],
         after: Sequence[Step | pulumi.Resource],
+        *,
+        protect: bool = False,
     ) -> local.Command | remote.Command:
         # the host being ready, and earlier steps being done, are effects that no value shows
         steps = [*self._ready, *after]
         resources = [step.resource if isinstance(step, Step) else step for step in steps]
-        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=resources)
+        opts = pulumi.ResourceOptions(parent=self._parent, depends_on=resources, protect=protect)
         return self._host.command(f"{self._name}-{suffix}", commands, stdin, opts)
 
 

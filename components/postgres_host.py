@@ -53,6 +53,8 @@ class PostgresHostArgs:
     apt_source: AptSource | None = None
     memory_mib: int | None = None
     """Of the host; None to measure it."""
+    protect: bool = False
+    """Whether Pulumi refuses to remove cluster and database."""
     memory_share: float = 1.0
     """Which part of it is for PostgreSQL; `tuning.memory_share` tells."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -78,11 +80,11 @@ class PostgresHost(pulumi.ComponentResource):
     ready: pulumi.Resource
     """The last thing made: roles, database and extension are there."""
 
-    version: str
-    """Of the PostgreSQL programs."""
     ca_certificate: pulumi.Output[str] | None
     """In PEM: who signs the certificate that the cluster shows to other hosts; None where there are none."""
 
+    version: str
+    """Of the PostgreSQL programs."""
 
     def __init__(self, name: str, args: PostgresHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PostgresHost", name, None, opts)
@@ -93,7 +95,7 @@ class PostgresHost(pulumi.ComponentResource):
         programs = {"version": args.version, "lock": RUNTIME, "lock_fingerprint": lock_fingerprint(RUNTIME)}
         source = [on.file("apt-source", _apt_source(args.apt_source))] if args.apt_source else []
         installed = on.script("install", "install-postgresql", programs, after=source)
-        cluster = on.script("cluster", "create-postgresql-cluster", programs, after=[installed])
+        cluster = on.script("cluster", "create-postgresql-cluster", programs, after=[installed], protect=args.protect)
         certificate = _certificate(on, args, installed) if layout.certificate_file else None
         configured = _configuration(on, args, layout, [cluster, *([certificate] if certificate else [])])
         service = on.service("service", _service(on, args, layout), reads=[installed], after=[cluster, configured])
@@ -136,10 +138,10 @@ class PostgresHost(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-        def inside(*after: pulumi.Resource) -> pulumi.ResourceOptions:
+        def inside(*after: pulumi.Resource, protect: bool = False) -> pulumi.ResourceOptions:
             # what lives in the cluster goes with it: its removal sets the data aside, and needs no connection
             return pulumi.ResourceOptions(
-                parent=self, provider=connection, depends_on=list(after), deleted_with=self.cluster
+                parent=self, provider=connection, depends_on=list(after), deleted_with=self.cluster, protect=protect
             )
 
         role = postgresql.Role(
@@ -164,7 +166,12 @@ class PostgresHost(pulumi.ComponentResource):
             password=args.monitoring_password,
             opts=inside(administrator),
         )
-        database = postgresql.Database(f"{name}-database", name=NAME, owner=role.name, opts=inside())
+        database = postgresql.Database(
+            f"{name}-database",
+            name=NAME,
+            owner=role.name,
+            opts=inside(protect=args.protect),
+        )
         return postgresql.Extension(
             f"{name}-pg-trgm", name="pg_trgm", database=database.name, opts=inside(backup, monitoring)
         )

@@ -32,7 +32,7 @@ from components.settings.table import Problems, SettingsError, Table
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
 SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers")
-SWITCHES = ("purgeOnDestroy",)
+SWITCHES = ("protect", "purgeOnDestroy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,8 @@ class Settings:
     workers: tuple[WorkerSettings, ...]
     secret_blocks: tuple[str, ...]
     """Names of the Prefect `secret` blocks, each with its value under the key `secretBlock-NAME`."""
+    protect: bool
+    """Whether Pulumi refuses to remove what holds data."""
     purge_on_destroy: bool
     """Whether `pulumi destroy` removes the data too; otherwise it is set aside."""
 
@@ -188,11 +190,14 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     check_certificate_secrets(problems, nginx, values, secret_keys)
     check_copy_secret(problems, backups, values)
     check_connections(problems, postgres, server)
-    hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
-    purge = values.get("purgeOnDestroy", "false")
     check_clients(problems, postgres, server, hosts)
-    if purge not in {"true", "false"} and "purgeOnDestroy" not in secret_keys:
-        problems.add("purgeOnDestroy", f"is {purge!r}", "true or false", "false")
+    hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
+    on_this_machine = all(host.platform == "local" for host in hosts)
+    defaults = {"protect": not on_this_machine, "purgeOnDestroy": False}
+    switches = {
+        key: default if key in secret_keys else _switch(problems, key, values.get(key), default)
+        for key, default in defaults.items()
+    }
     problems.raise_if_any()
     return Settings(
         stack=stack,
@@ -205,8 +210,15 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
         work_pools=pools,
         workers=workers,
         secret_blocks=secret_block_names(values.keys()),
-        purge_on_destroy=purge == "true",
+        protect=switches["protect"],
+        purge_on_destroy=switches["purgeOnDestroy"],
     )
+
+
+def _switch(problems: Problems, key: str, text: str | None, default: bool) -> bool:
+    if text not in {None, "true", "false"}:
+        problems.add(key, f"is {text!r}", "true or false", str(default).lower())
+    return default if text is None else text == "true"
 
 
 def is_address(host: str) -> bool:

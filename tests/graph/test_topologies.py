@@ -80,3 +80,47 @@ def test_hosts_are_each_made_ready_and_get_what_is_theirs_and_one_without_anythi
     assert graph.of_type("prefect-selfhost:index:PrefectRuntime") == {"web-prefect", "work-prefect"}
     for name, host in (("postgres-install", "data"), ("server-service", "web"), ("worker-default-service", "work")):
         assert f"{host}-prepare" in graph.resources[name].depends_on
+
+
+@pytest.fixture(scope="module")
+def servers() -> Graph:
+    """Record a database, a server and a worker on hosts of their own, as a preview does: it goes to none of them."""
+    addresses = {"data": "10.0.0.10", "web": "10.0.0.11", "work": "10.0.0.12"}
+    hosts = {
+        name: {"platform": "linux", "address": address, "hostKey": "ssh-ed25519 AAAA"}
+        for name, address in addresses.items()
+    }
+    values = stack_file(
+        hosts=hosts, postgres={"host": "data"}, server={"hosts": ["web"]}, workers={"default": {"host": "work"}}
+    )
+    return record(values, preview=True)
+
+
+def test_what_holds_data_on_servers_is_protected_and_nothing_else(servers: Graph) -> None:
+    protected = {resource.name for resource in servers.resources.values() if resource.protect}
+    assert protected == {"postgres-cluster", "postgres-database", "backups-prepare"}
+
+
+def test_the_database_is_backed_up_before_it_is_migrated(servers: Graph) -> None:
+    assert "backups-before-migration" in servers.before("server-migration")
+
+
+def test_a_worker_elsewhere_comes_by_the_proxy_and_is_told_whom_to_trust(servers: Graph) -> None:
+    settings = str(servers.resources["worker-default-settings"].inputs["stdin"])
+    assert "PREFECT_API_URL=https://10.0.0.11/api\n" in settings
+    assert "PREFECT_API_SSL_CERT_FILE=/etc/prefect/prefect-worker-default.ca.pem\n" in settings
+    assert {"proxy-site", "worker-default-certificate-authority"} <= servers.before("worker-default-service")
+
+
+def test_a_server_elsewhere_reaches_the_database_by_verified_tls(servers: Graph) -> None:
+    settings = str(servers.resources["server-settings"].inputs["stdin"])
+    assert "PREFECT_SERVER_DATABASE_HOST=10.0.0.10\n" in settings
+    assert "_CONNECT_ARGS_TLS_CA_FILE=/etc/prefect/prefect-server.database-ca.pem\n" in settings
+    assert "server-database-authority" in servers.before("server-migration")
+
+
+def test_each_host_lets_in_only_what_is_asked_of_it(servers: Graph) -> None:
+    rules = {name: str(servers.resources[f"{name}-firewall-rules"].inputs["stdin"]) for name in ("data", "web", "work")}
+    assert "ip saddr { 10.0.0.11 } tcp dport 5432 accept" in rules["data"]
+    assert "tcp dport 443 accept" in rules["web"]
+    assert "dport 443" not in rules["data"] + rules["work"]
