@@ -26,7 +26,7 @@ check_index() {
   else
     ask_index "${prefect#*==}" || case $? in
       3) compare_no_clock ;;
-      124) finding "the package index did not answer within 12 s. Mend the way there (network, DNS, proxy), or name another index in /etc/pip.conf" ;;
+      124) finding "the package index did not answer within 10 s. Mend the way there (network, DNS, proxy), or name another index in /etc/pip.conf" ;;
       *) return 1 ;;
     esac
   fi
@@ -34,7 +34,7 @@ check_index() {
 
 # ask_index VERSION: exits with 3 where it was told no time to compare with
 ask_index() {
-  timeout 12 python3 -I - "$1" <<'PYTHON'
+  timeout 10 python3 -I - "$1" <<'PYTHON'
 import configparser, netrc, os, ssl, sys, time
 from base64 import b64encode
 from email.utils import parsedate_to_datetime
@@ -109,25 +109,25 @@ def look(address):
 
 version = sys.argv[1]
 indexes = [option("index-url", "https://pypi.org/simple")] + option("extra-index-url").split()
-reasons, offsets = {}, []
+reasons, offsets = [], []
 for index in indexes:
     address = urlsplit(index.rstrip("/") + "/prefect/")
-    reasons[address.hostname], offset = look(address)
+    reason, offset = look(address)
+    reasons.append(reason and "{}: {}".format(address.hostname, reason))
     offsets += offset
 offset = min(offsets, key=abs, default=0)
 if abs(offset) > 60:
     print("error: this host's clock is {:.0f} s {} that of the package index. Set it, and keep it right: timedatectl set-ntp"
           " true (needs systemd-timesyncd or chrony)".format(abs(offset), "behind" if offset > 0 else "ahead of"))
-if all(reasons.values()) and not (abs(offset) > 60 and "CERTIFICATE_VERIFY_FAILED" in str(reasons)):
-    told = "; ".join("{}: {}".format(*reason) for reason in reasons.items())
+if all(reasons) and not (abs(offset) > 60 and "CERTIFICATE_VERIFY_FAILED" in str(reasons)):
     print("error: Prefect {} cannot be had from the package index. {}. Mend the way there (network, DNS, proxy), or name"
-          " another index in /etc/pip.conf".format(version, told))
+          " another index in /etc/pip.conf".format(version, "; ".join(reasons)))
 sys.exit(0 if offsets else 3)
 PYTHON
 }
 
 compare_no_clock() {
-  if [ "$(timeout 5 timedatectl show --property NTPSynchronized --value)" = no ]; then
+  if [ "$(timeout 2 timedatectl show --property NTPSynchronized --value)" = no ]; then
     note "this host's clock is not synchronised, and there is no other to compare it with. If there is a time server: timedatectl set-ntp true"
   fi
 }
