@@ -32,6 +32,8 @@ local all     postgres       peer map=administrator
 local prefect prefect_backup peer map=administrator
 host  prefect prefect        samenet trust
 host  prefect prefect        127.0.0.1/32 trust
+host  all     cloud_admin    samenet scram-sha-256
+host  prefect prefect_backup samenet scram-sha-256
 CONF
 cat >/etc/prefect/postgresql/pg_ident.conf <<'CONF'
 administrator postgres postgres
@@ -62,6 +64,8 @@ _ROLES = """
 CREATE ROLE prefect LOGIN;
 CREATE ROLE prefect_backup LOGIN IN ROLE pg_read_all_data;
 CREATE DATABASE prefect OWNER prefect;
+-- what a provider of databases gives instead of a superuser
+CREATE ROLE cloud_admin LOGIN CREATEDB CREATEROLE IN ROLE prefect, pg_signal_backend;
 REVOKE CONNECT ON DATABASE prefect FROM PUBLIC;
 GRANT CONNECT ON DATABASE prefect TO prefect_backup;
 ALTER DATABASE prefect SET timezone = 'UTC';

@@ -449,6 +449,39 @@ class TestRestore:
         assert "exit 1" in backups.restore(f"--undo '{name}'")
 
 
+class TestDatabaseElsewhere:
+    """Reached by address and password, its administrator no superuser, as providers of databases have it."""
+
+    @pytest.fixture(autouse=True)
+    def _by_address(self, backups: Backups) -> Iterator[None]:
+        password = f"a:b\\{token_hex(8)}"
+        for role in ("cloud_admin", "prefect_backup"):
+            sql(backups.host, f"ALTER ROLE {role} PASSWORD '{password}'")
+        backups.stack.configure({"databasePassword": password}, secret=True)
+        backups.stack.up(databaseAddress=backups.host.address)
+        yield
+        backups.stack.up(databaseAddress="")
+        for name in backups.databases() - {"prefect"}:
+            sql(backups.host, f'DROP DATABASE "{name}"', database="postgres")
+
+    def test_backup_drill_and_restore_are_the_same(self, backups: Backups, server: str) -> None:
+        host = backups.host
+        assert f"PGHOST={host.address}" in host.run("cat /etc/prefect/backups.env").stdout
+        assert host.permissions("/etc/prefect/backups.pgpass").startswith("600 postgres")
+        assert "backup " in backups.start("prefect-backup")
+        assert "restore drill passed" in backups.start("prefect-restore-drill")
+        sql(host, "DELETE FROM flow_run")
+
+        told = backups.restore(f"{backups.newest()}/prefect.dump")
+        assert told.endswith("exit 0\n"), told
+        assert rows(backups) == 1000
+        wait_until(lambda: connections(backups) == "1", f"{server} to be connected to the restored database")
+        (undo,) = re.findall(rf"go back   sudo {RESTORE} (.*)", told)
+        assert backups.restore(undo).endswith("exit 0\n")
+        assert rows(backups) == 0
+        assert backups.restore(f"{backups.newest()}/prefect.dump").endswith("exit 0\n")
+
+
 class TestCopies:
     """Off this host; a directory stands for the other place."""
 
@@ -466,6 +499,18 @@ class TestCopies:
         assert "restore drill passed" in backups.start("prefect-restore-drill")
         assert any("restic" in line for line in seen), "the watch saw nothing"
         assert not [line for line in seen if backups.repository_password in line]
+
+    def test_backups_that_are_lost_here_come_back_from_there(self, backups: Backups) -> None:
+        host, names = backups.host, backups.names()
+        host.run(f"rm -r {DIRECTORY}/*")
+        assert host.run("/opt/prefect/bin/copy-prefect-backups --list").stdout.count(" prefect ") == 1
+        told = host.run("/opt/prefect/bin/copy-prefect-backups --back").stdout
+        assert f"there are {len(names)} backups now" in told
+        assert backups.names() == names
+        assert host.permissions(backups.newest()) == "700 postgres postgres"
+        assert backups.restore(f"{backups.newest()}/prefect.dump").endswith("exit 0\n")
+        for name in backups.databases() - {"prefect"}:
+            sql(host, f'DROP DATABASE "{name}"', database="postgres")
 
     def test_a_copy_that_fails_leaves_the_backup_and_raises_an_alert(self, backups: Backups) -> None:
         before = backups.newest()

@@ -105,8 +105,8 @@ free_space() { df --block-size=1 --output=avail "$1" | tail -n 1; }
 # Filling the disk that the database is on would stop it; of a database elsewhere we cannot know.
 require_room_for_second_database() {
   local directory needed free
+  [[ ${PGHOST:-/} == /* ]] || return 0
   directory=$(sql postgres <<<'SHOW data_directory')
-  [ -d "$directory" ] || return 0
   needed=$(sql postgres --set name="$PGDATABASE" <<<"SELECT coalesce(max(pg_database_size(oid)), 0) * 3 / 2 FROM pg_database WHERE datname = :'name'")
   free=$(free_space "$directory")
   [ "$free" -gt "$needed" ] || fail "only $(readable_size "$free") are free in $directory, a second database may need $(readable_size "$needed"). Make room there; nothing was changed."

@@ -22,6 +22,7 @@ host = Host(
     ),
 )
 if config.get_bool("backups", default=True):
+    elsewhere = config.get("databaseAddress")
     backups = DatabaseBackups(
         "backups",
         DatabaseBackupsArgs(
@@ -35,7 +36,11 @@ if config.get_bool("backups", default=True):
                 alert_after_hours=36,
                 drill_schedule="Sun 04:30",
             ),
-            connection={"PGHOST": "/run/prefect/postgresql", "PGPORT": "5432"},
+            connection={"PGHOST": elsewhere or "/run/prefect/postgresql", "PGPORT": "5432"},
+            administrator="cloud_admin" if elsewhere else "postgres",
+            passwords={role: config.require_secret("databasePassword") for role in ("cloud_admin", "prefect_backup")}
+            if elsewhere
+            else {},
             database_service="prefect-postgresql",
             copy_environment=config.get_secret("copyEnvironment"),
             alert_webhook=config.get_secret("alertWebhook"),
