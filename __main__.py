@@ -4,6 +4,7 @@ import pulumi
 
 from components import postgres_host
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
+from components.existing_postgres import ExistingPostgres, ExistingPostgresArgs
 from components.firewall import HostFirewall, HostFirewallArgs
 from components.host import Host, HostArgs
 from components.nginx_configuration import public_url_variables
@@ -33,23 +34,38 @@ hosts = {
     if host.is_used
 }
 
-postgres = PostgresHost(
-    "postgres",
-    PostgresHostArgs(
-        host=hosts[settings.postgres.host],
-        port=settings.postgres.port,
-        max_connections=settings.postgres.max_connections,
-        version=settings.postgres.version,
-        apt_source=settings.postgres.apt_source,
-        clients=settings.database_clients,
-        monitoring_from=settings.postgres.monitoring_from,
-        memory_mib=settings.postgres.memory_mib,
-        memory_share=settings.database_memory_share,
-        settings=dict(settings.postgres.settings),
-        protect=settings.protect,
-        admin_password=secrets.database_admin_password,
-        password=secrets.database_password,
-    ),
+postgres = (
+    ExistingPostgres(
+        "postgres",
+        ExistingPostgresArgs(
+            settings=settings.postgres.existing,
+            port=settings.postgres.port,
+            admin_password=secrets.database_admin_password,
+            password=secrets.database_password,
+            protect=settings.protect,
+            purge_on_destroy=settings.purge_on_destroy,
+        ),
+    )
+    if settings.postgres.existing
+    else PostgresHost(
+        "postgres",
+        PostgresHostArgs(
+            host=hosts[settings.postgres.host],
+            port=settings.postgres.port,
+            max_connections=settings.postgres.max_connections,
+            version=settings.postgres.version,
+            apt_source=settings.postgres.apt_source,
+            clients=settings.database_clients,
+            monitoring_from=settings.postgres.monitoring_from,
+            monitoring_password=secrets.database_monitoring_password,
+            memory_mib=settings.postgres.memory_mib,
+            memory_share=settings.database_memory_share,
+            settings=dict(settings.postgres.settings),
+            protect=settings.protect,
+            admin_password=secrets.database_admin_password,
+            password=secrets.database_password,
+        ),
+    )
 )
 
 backups = (
@@ -67,7 +83,7 @@ backups = (
             purge_on_destroy=settings.purge_on_destroy,
         ),
     )
-    if settings.backups
+    if settings.backups and isinstance(postgres, PostgresHost)
     else None
 )
 

@@ -7,6 +7,7 @@ import pulumi
 
 from components import postgres_host
 from components.database_backups import DatabaseBackups
+from components.existing_postgres import ExistingPostgres
 from components.host import Host
 from components.platforms import SCRIPTS, HostFile, Service
 from components.postgres_host import PostgresHost
@@ -21,7 +22,7 @@ class PrefectServerHostArgs:
     """A Prefect server from `runtime`, on `postgres`, listening on its host's address at `port`."""
 
     runtime: PrefectRuntime
-    postgres: PostgresHost
+    postgres: PostgresHost | ExistingPostgres
     port: int
     log_level: str
     auth_string: pulumi.Input[str]

@@ -19,7 +19,14 @@ from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, read_hosts
 from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
 from components.settings.ports import with_ports
-from components.settings.postgres import PostgresSettings, check_clients, check_connections, read_postgres
+from components.settings.postgres import (
+    MONITORING_SECRET,
+    PostgresSettings,
+    check_clients,
+    check_connections,
+    check_monitoring_secret,
+    read_postgres,
+)
 from components.settings.secrets import (
     OPTIONAL_SECRETS,
     REQUIRED_SECRETS,
@@ -133,6 +140,8 @@ class Secrets:
     backup_copy_environment: pulumi.Output[str] | None
     """Credentials of the repository that backups are copied to, NAME=value lines."""
     backup_alert_webhook: pulumi.Output[str] | None
+    database_monitoring_password: pulumi.Output[str] | None
+    """Of the role prefect_monitoring, where it may log in by the network."""
     secret_blocks: dict[str, pulumi.Output[str]]
 
 
@@ -163,6 +172,7 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         tls_private_key=config.get_secret("tlsPrivateKey"),
         backup_copy_environment=config.get_secret("backupCopyEnvironment"),
         backup_alert_webhook=config.get_secret("backupAlertWebhook"),
+        database_monitoring_password=config.get_secret(MONITORING_SECRET),
         secret_blocks={name: config.require_secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
     )
     return settings, secrets
@@ -191,6 +201,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     check_copy_secret(problems, backups, values)
     check_connections(problems, postgres, server)
     check_clients(problems, postgres, server, hosts)
+    check_monitoring_secret(problems, postgres, values)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
     on_this_machine = all(host.platform == "local" for host in hosts)
     defaults = {"protect": not on_this_machine, "purgeOnDestroy": False}

@@ -1,5 +1,6 @@
 """PostgreSQL of a stack file: a cluster on one of its hosts, or a server that is there already."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
@@ -7,6 +8,7 @@ from components.postgresql import apt_source, catalogue
 from components.postgresql.apt_source import AptSource
 from components.postgresql.configuration import OWNED
 from components.settings.hosts import HostSettings
+from components.settings.secrets import OPTIONAL_SECRETS
 from components.settings.server import ServerSettings
 from components.settings.table import Problems, Table, only
 
@@ -16,6 +18,9 @@ EMBEDDED_VERSION = 18
 RESERVED_CONNECTIONS = 10
 """Connections kept for administration, backups, monitoring and the provider that makes role and database."""
 
+
+MONITORING_SECRET = "databaseMonitoringPassword"  # noqa: S105 - a key, not a secret
+"""The configuration's key of the password of the role prefect_monitoring, for those who come by the network."""
 
 SSL_MODES = ("verify-full", "disable")
 """https://www.postgresql.org/docs/current/libpq-ssl.html; the modes between would believe whoever answers."""
@@ -85,6 +90,16 @@ def check_clients(
                 f"the IP address from which {host.name} comes to PostgreSQL on {postgres.host}",
                 "10.0.0.10",
             )
+
+
+def check_monitoring_secret(problems: Problems, postgres: PostgresSettings, values: Mapping[str, str]) -> None:
+    """Note it if the password of the role prefect_monitoring is missing, or is there without being used."""
+    if postgres.monitoring_from and not values.get(MONITORING_SECRET):
+        rule = OPTIONAL_SECRETS[MONITORING_SECRET]
+        given = "is missing; postgres.monitoringFrom is set"
+        problems.add_secret(MONITORING_SECRET, given, rule.allowed, rule.example)
+    elif not postgres.monitoring_from and MONITORING_SECRET in values:
+        problems.add_needless(MONITORING_SECRET, "is set, but nobody uses it", "only beside postgres.monitoringFrom")
 
 
 def check_connections(problems: Problems, postgres: PostgresSettings, server: ServerSettings) -> None:

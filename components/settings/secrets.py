@@ -51,6 +51,7 @@ OPTIONAL_SECRETS = {
         "lines NAME=value, among them RESTIC_PASSWORD with at least 12 characters",
         r"(?=(.*\n)*RESTIC_PASSWORD=.{12})([A-Z_][A-Z0-9_]*=.+(\n|$))+",
     ),
+    "databaseMonitoringPassword": _DATABASE_PASSWORD,
     "backupAlertWebhook": SecretRule("an http or https URL", r"https?://\S+"),
 }
 _SECRET_BLOCK = SecretRule("any text that is not blank", r"(?s).*\S.*")

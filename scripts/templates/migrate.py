@@ -25,6 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 LOCK = 7133328  # any number of ours: "prefect" on a telephone, nearly
 UNKNOWN = 3
+OLDEST = 140009
+"""PostgreSQL 14.9, https://docs.prefect.io/v3/how-to-guides/self-hosted/server-cli"""
 
 
 class RefusalError(Exception):
@@ -41,6 +43,7 @@ async def migrate(wished: str | None) -> str:
     async with engine.connect() as connection:
         # an open transaction would hold up what is built concurrently
         await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await check_version(connection)
         if not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
             raise RefusalError(
                 "another migration of this database is running. Wait for its end, then up again."
@@ -54,6 +57,16 @@ async def migrate(wished: str | None) -> str:
             await run_sync_in_worker_thread(alembic_downgrade if older else alembic_upgrade, wished)
         await rebuild_invalid_indexes(connection)
         return f"{before or 'none'} {await revision(connection)}"
+
+
+async def check_version(connection: AsyncConnection) -> None:
+    """Refuse a PostgreSQL that Prefect is not run on, wherever it is."""
+    version = int(await connection.scalar(text("SHOW server_version_num")))
+    if version < OLDEST:
+        raise RefusalError(
+            f"the database is PostgreSQL {version // 10000}.{version % 10000}, older than 14.9, which Prefect needs."
+            " Upgrade it, or name another server: postgres.address"
+        )
 
 
 def is_known(known: ScriptDirectory, revision: str) -> bool:

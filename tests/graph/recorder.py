@@ -39,6 +39,7 @@ class Resource:
     depends_on: frozenset[str]
     deleted_with: str | None
     protect: bool
+    retain_on_delete: bool
     delete_before_replace: bool
     additional_secret_outputs: tuple[str, ...]
     custom: bool
@@ -120,6 +121,7 @@ class Recorder(mocks.MockMonitor):
             depends_on=frozenset(self._names[urn] for urn in request.dependencies),
             deleted_with=self._names[request.deletedWith] if request.deletedWith else None,
             protect=request.protect,
+            retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,
             additional_secret_outputs=tuple(request.additionalSecretOutputs),
             custom=request.custom,

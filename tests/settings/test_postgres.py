@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings import HostSettings, PostgresSettings, ServerSettings
-from components.settings.postgres import ExistingPostgres, check_clients, read_postgres
+from components.settings.postgres import ExistingPostgres, check_clients, check_monitoring_secret, read_postgres
 from components.settings.table import Problem, Problems, Table
 
 FAR = HostSettings(name="far", platform="linux", address="203.0.113.10")
@@ -311,3 +311,16 @@ def test_a_server_on_another_host_is_known_by_its_address() -> None:
     assert address_problems(by_address) == address_problems(by_private_address) == []
     assert address_problems(by_name, by_name) == [], "it is the same host"
     assert address_problems(by_name, **ELSEWHERE) == [], "who gets in there is not ours to say"
+
+
+def test_who_monitors_from_elsewhere_has_a_password_and_nobody_else() -> None:
+    def told(secrets: dict[str, str], **values: Any) -> list[str]:
+        problems = Problems("prod")
+        check_monitoring_secret(problems, read_postgres(Table(problems, "postgres", values), (FAR,)), secrets)
+        return [f"{problem.key} {problem.given}" for problem in problems.found]
+
+    password = {"databaseMonitoringPassword": "looks-12-long"}
+    networks = {"monitoringFrom": ["10.0.0.5/32"]}
+    assert told({}, **networks) == ["databaseMonitoringPassword is missing; postgres.monitoringFrom is set"]
+    assert told(password) == ["databaseMonitoringPassword is set, but nobody uses it"]
+    assert told(password, **networks) == told({}) == []

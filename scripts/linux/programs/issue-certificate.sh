@@ -35,7 +35,8 @@ main() {
 
 # https://docs.openssl.org/3.0/man5/x509v3_config; as strict as Python 3.13 checks
 make_authority() {
-  install -d -m 0700 "$authority"
+  mkdir -p "$authority"
+  chmod u=rwx,go=,g-s "$authority"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -sha256 -nodes -days 7300 \
     -keyout "$authority/ca.key" -out "$authority/ca.crt" -config <(
       cat <<CONFIGURATION
