@@ -40,8 +40,8 @@ class ExistingPostgres(pulumi.ComponentResource):
     ready: pulumi.Resource
     """The last thing made: role and database are there."""
 
-    version: str = "existing"
-    """Of the PostgreSQL programs: the server's own; the migration refuses one that is too old."""
+    version: str
+    """Not known beforehand: the migration refuses a server that is too old."""
 
     def __init__(self, name: str, args: ExistingPostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:ExistingPostgres", name, None, opts)
@@ -71,7 +71,8 @@ class ExistingPostgres(pulumi.ComponentResource):
             password=pulumi.Output.secret(args.password),
             ca_certificate=pulumi.Output.from_input(existing.ca_certificate) if existing.ca_certificate else None,
         )
-        self.register_outputs({})
+        self.version = "existing"
+        self.register_outputs({"version": self.version})
 
     def database_from(self, host: Host) -> Database:  # noqa: ARG002 - the same from everywhere
         """Return the Prefect database as any host finds it."""
