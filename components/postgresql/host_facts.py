@@ -15,6 +15,12 @@ def memory_mib(report: str) -> int:
     return int(found[1])
 
 
+def postgresql_version(report: str, locked: str) -> str:
+    """Return the version of a distribution's PostgreSQL, which install-postgresql.sh prints, else `locked`."""
+    found = re.search(r"\(PostgreSQL\) ([0-9.]+)", report)
+    return found[1] if found else locked
+
+
 def ca_certificate(report: str) -> str:
     """Return the authority's certificate, in PEM, from what scripts/linux/create-postgresql-certificate.sh prints.
 

@@ -82,6 +82,16 @@ class NginxSettings:
         return urlsplit(self.public_url).path
 
     @property
+    def home(self) -> str:
+        """`public_url` with the slash that browsers add."""
+        return f"{self.public_url}/"
+
+    @property
+    def home_path(self) -> str:
+        """`path`, or `/` where there is none."""
+        return self.path or "/"
+
+    @property
     def ports(self) -> tuple[tuple[str, int], ...]:
         """Every TCP port that nginx listens on, with the key that sets it."""
         return (("nginx.httpPort", self.http_port), ("nginx.httpsPort", self.https_port))

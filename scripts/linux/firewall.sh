@@ -60,13 +60,13 @@ describe() {
 # Every port that sshd listens on for others, and the one that this very session came by, one a line.
 ssh_ports() {
   local session=${SSH_CONNECTION:-$(tr '\0' '\n' <"/proc/$PPID/environ" | sed -n 's/^SSH_CONNECTION=//p')}
-  { listeners | awk '$2 ~ /^sshd/ {print $1}' && echo "${session##* }"; } | sort -nu | sed '/^$/d'
+  { listeners | awk '$2 ~ /"sshd/ {print $1}' && echo "${session##* }"; } | sort -nu | sed '/^$/d'
 }
 
-# Who listens for others by TCP: port and program.
+# Who listens for others by TCP: port and, as ss names them, programs; of a socket that systemd keeps for sshd both.
 listeners() {
   ss --no-header --listening --tcp --numeric --processes |
-    awk '$4 !~ /^(127\.|\[::1\])/ {sub(/.*:/, "", $4); split($6, program, "\""); print $4, program[2]}' | sort -nu
+    awk '$4 !~ /^(127\.|\[::1\])/ {sub(/.*:/, "", $4); print $4, $6}' | sort -nu
 }
 
 # Lets the rules work. Whatever becomes of this script or this host, they are gone after 30 s unless it keeps them.
@@ -115,11 +115,15 @@ UNIT
 
 # Programs that others reached until now.
 cut_off() {
-  local port program
-  listeners | while read -r port program; do
+  local port programs program
+  listeners | while read -r port programs; do
     case " $openings $(ssh_ports | xargs) " in
       *" $port "* | *" tcp:$port "* | *" tcp:$port@"*) ;;
-      *) printf '; no longer port %s of %s' "$port" "${program:-the kernel}" ;;
+      *)
+        program="the kernel"
+        if [[ $programs =~ \"([^\"]+)\" ]]; then program=${BASH_REMATCH[1]}; fi
+        printf '; no longer port %s of %s' "$port" "$program"
+        ;;
     esac
   done
 }

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # The certificate that nginx shows. Prints when it expires and, where it is from a private CA, that CA's certificate.
-: "${directory:?}" "${program:?}" "${host:?}" "${source:?}" "${chain?}" "${key?}"
+: "${directory:?}" "${program:?}" "${host:?}" "${origin:?}" "${chain?}" "${key?}"
 
 create() {
   local outcome
   install -d "$directory"
-  outcome=$("$program" "$directory" "$host" "$source" "$chain" "$key") || exit 1
+  outcome=$("$program" "$directory" "$host" "$origin" "$chain" "$key") || exit 1
   echo "expires: $(date --utc --date "$(openssl x509 -in "$directory/server.pem" -noout -enddate | cut -d= -f2)" +%FT%TZ)"
-  if [ "$source" = private-ca ]; then cat "$directory/ca.crt"; fi
+  if [ "$origin" = private-ca ]; then cat "$directory/ca.crt"; fi
   echo "$outcome"
 }
 

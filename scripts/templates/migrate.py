@@ -45,9 +45,7 @@ async def migrate(wished: str | None) -> str:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await check_version(connection)
         if not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
-            raise RefusalError(
-                "another migration of this database is running. Wait for its end, then up again."
-            )
+            raise RefusalError("another migration of this database is running. Wait for its end, then up again.")
         before = await revision(connection)
         if before and not is_known(known, before):
             sys.stdout.write(f"{wished}\n")
@@ -90,9 +88,7 @@ async def rebuild_invalid_indexes(connection: AsyncConnection) -> None:
     for index in (await connection.scalars(invalid)).all():
         await connection.execute(text(f"REINDEX INDEX CONCURRENTLY {index}"))
     if left := (await connection.scalars(invalid)).all():
-        raise RefusalError(
-            f"these indexes are invalid, and rebuilding did not help: {', '.join(left)}"
-        )
+        raise RefusalError(f"these indexes are invalid, and rebuilding did not help: {', '.join(left)}")
 
 
 if __name__ == "__main__":

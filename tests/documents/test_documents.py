@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.loading import SWITCHES
 from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA
 
@@ -94,7 +95,7 @@ def unknown_settings(text: str) -> set[str]:
         for arguments in re.findall(r"pulumi config (?:set|rm|get) ([^&|`]+)", line.partition("  #")[0]):
             words = [word for word in _without_options(shlex.split(arguments)) if not word.isupper()]
             keys |= {re.split(r"[.\[]", word)[0] for word in words[:1]}
-    known = {*SCHEMA, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
+    known = {*SCHEMA, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
     return {key for key in keys if key not in known and not key.startswith(SECRET_BLOCK_PREFIX)}
 
 

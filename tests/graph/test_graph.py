@@ -171,7 +171,10 @@ def test_the_outputs_tell_where_prefect_is(graph: Graph) -> None:
     assert graph.exports["uiUrl"] == "http://127.0.0.1:4200"
     assert graph.exports["apiUrl"] == "http://127.0.0.1:4200/api"
     assert graph.exports["workPools"] == ["default"]
-    assert graph.exports["versions"] == {"prefect": "3.8.8", "postgresql": "18.6.3"}
+
+
+def test_versions_are_known_when_they_are_installed() -> None:
+    assert record(stack_file()).exports["versions"] == {"prefect": "3.8.8", "postgresql": "18.6.3"}
 
 
 def test_the_canarys_state_is_known_when_it_has_run() -> None:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Keeps the certificate that nginx shows fresh: renew-nginx-certificate DIRECTORY HOST SOURCE [CHAIN KEY]. SOURCE is
+# Keeps the certificate that nginx shows fresh: renew-nginx-certificate DIRECTORY HOST ORIGIN [CHAIN KEY]. ORIGIN is
 # `private-ca` for one from a private CA, renewed in time; `files` to take it from CHAIN and KEY when they changed, if they
 # are good; `acme` for certbot's files.
 # nginx reads DIRECTORY/server.pem, which holds certificate and key, as it is replaced in one step.
@@ -7,7 +7,7 @@ set -euo pipefail
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
 
-directory=${1:?} host=${2:?} source=${3:?} chain=${4:-} key=${5:-}
+directory=${1:?} host=${2:?} origin=${3:?} chain=${4:-} key=${5:-}
 certificate=$directory/server.pem
 
 # fail WHAT_WHY_AND_WHAT_TO_DO
@@ -17,7 +17,7 @@ fail() {
 }
 
 main() {
-  case $source in
+  case $origin in
     private-ca) "${0%/*}/issue-certificate" "$directory" nginx "$host" ;;
     files) take ;;
     acme)
@@ -25,7 +25,7 @@ main() {
       key=/etc/letsencrypt/live/prefect-selfhost/privkey.pem
       take
       ;;
-    *) fail "'$source' is no source of a certificate. Use private-ca, files or acme." ;;
+    *) fail "'$origin' is no origin of a certificate. Use private-ca, files or acme." ;;
   esac
   show
 }
