@@ -40,7 +40,7 @@ test: ## run the tests; ARGS go to pytest
 ifdef ARGS
 	@$(TEST) python -m pytest $(ARGS)
 else
-	@$(TEST) python -m pytest --numprocesses 2 --dist loadgroup --ignore tests/engine --ignore tests/e2e
+	@$(TEST) python -m pytest --numprocesses 2 --dist loadfile --ignore tests/engine --ignore tests/e2e
 	@$(TEST) python -m pytest tests/engine
 	@$(TEST) python -m pytest tests/e2e -m short
 endif

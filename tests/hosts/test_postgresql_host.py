@@ -244,7 +244,7 @@ def test_monitoring_sees_every_session_but_no_data(postgres: Postgres) -> None:
 
 
 def test_no_password_gets_into_the_log_however_talkative_it_is(postgres: Postgres) -> None:
-    settings = json.dumps({"log_statement": "all", "log_min_duration_statement": 0, "log_min_error_statement": "info"})
+    settings = json.dumps({"log_statement": "all", "log_min_duration_statement": "0", "log_min_error_statement": "info"})
     postgres.stack.up(settings=settings)
     secret = token_hex(16)
     postgres.stack.configure({"password": secret}, secret=True)
@@ -266,7 +266,7 @@ def test_the_certificate_is_renewed_by_its_timer(postgres: Postgres) -> None:
     assert host.run(f"systemctl is-enabled {UNIT}-certificate.timer").stdout == "enabled\n"
     assert host.permissions("/etc/prefect/postgresql/tls/server.pem") == "640 root postgres"
     assert host.permissions("/etc/prefect/postgresql/tls/authority") == "700 root postgres"
-    assert host.permissions("/etc/prefect/postgresql/tls/authority/ca.key") == "600 root postgres"
+    assert host.permissions("/etc/prefect/postgresql/tls/authority/ca.key") == "600 root root"
 
     shown = _certificate_shown(host)
     host.run(f"systemctl start {UNIT}-certificate.service")
