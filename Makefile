@@ -58,7 +58,10 @@ check: ## lint and type-check
 lock: ## resolve the Python dependencies anew
 	@$(TEST) sh toolchain/lock.sh
 
+wheelhouse: ## download Prefect for hosts without a package index; ARGS="--python-version 3.11 DIRECTORY", --help tells more
+	@$(RUN) python -m toolchain.wheelhouse $(ARGS)
+
 clean: ## remove the tools; keeps state, passphrase and data
 	@$(TOOLCHAIN) clean
 
-.PHONY: help up login preview down destroy env test e2e check lock clean
+.PHONY: help up login preview down destroy env test e2e check lock wheelhouse clean

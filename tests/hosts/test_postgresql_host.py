@@ -244,7 +244,9 @@ def test_monitoring_sees_every_session_but_no_data(postgres: Postgres) -> None:
 
 
 def test_no_password_gets_into_the_log_however_talkative_it_is(postgres: Postgres) -> None:
-    settings = json.dumps({"log_statement": "all", "log_min_duration_statement": "0", "log_min_error_statement": "info"})
+    settings = json.dumps(
+        {"log_statement": "all", "log_min_duration_statement": "0", "log_min_error_statement": "info"}
+    )
     postgres.stack.up(settings=settings)
     secret = token_hex(16)
     postgres.stack.configure({"password": secret}, secret=True)
