@@ -74,7 +74,11 @@ class SshConnection:
             return _open(transport, address, port, deadline)
         except paramiko.ChannelException as error:
             raise _refusal(self._host, address, port, error) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (OSError, EOFError):
+            # nothing could be sent, though the thread that reads may not know yet that the connection is lost
+            transport.close()
+            return None
+        except paramiko.SSHException as error:
             if transport.is_active():
                 raise SshError(
                     f"{_who(self._host)} did not connect to {address}:{port} in time."
