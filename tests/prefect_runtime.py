@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +15,8 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.loopback_ports import free_port
 
 PREFECT_VERSION = "3.8.8"
 
@@ -108,13 +109,6 @@ def process_worker(server: PrefectServer, work_pool: str) -> Iterator[None]:
     with _running(command, environment, log) as process:
         _wait_until(lambda: _answers(f"http://127.0.0.1:{port}/health"), process, log, f"the worker of {work_pool!r}")
         yield
-
-
-def free_port() -> int:
-    """Give a TCP port of the loopback address that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _holds_lock(environment: Path) -> bool:

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 
 from tests.engine.checkout import clean_environment, link_or_copy, make_clone, missing_tools
 from tests.engine.stack import Ports, Stack, write_stack_file
+from tests.loopback_ports import free_port
 
 NewStack = Callable[[], contextlib.AbstractContextManager[Stack]]
 """Opens a clone with a stack `dev` that was never up; the end destroys what there is and removes the clone."""
@@ -95,12 +94,8 @@ def short_directory() -> Iterator[Path]:
 
 
 def free_ports() -> Ports:
-    """Find TCP ports of the loopback address that nobody listens on now, below those that systems hand out."""
-    found: list[int] = []
-    candidate = 15000 + secrets.randbelow(15000)  # another run of the tests may be looking, too
+    """Find TCP ports of the loopback address that nobody listens on now."""
+    found: set[int] = set()
     while len(found) < 4:
-        candidate += 1
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", candidate))
-            found.append(candidate)
+        found.add(free_port())
     return Ports(*found)

@@ -18,7 +18,8 @@ from components.prefect_configuration import server_variables
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
 from tests.hosts.testbed import Testbed, wait_until
-from tests.prefect_runtime import free_port, install_prefect
+from tests.loopback_ports import free_port
+from tests.prefect_runtime import install_prefect
 
 UNIT = "prefect-postgresql"
 SOCKET = "/run/prefect/postgresql"

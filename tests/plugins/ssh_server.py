@@ -191,7 +191,7 @@ def _wait_for_end_of_input(channel: paramiko.Channel) -> None:
 
 
 def _pump(source: Any, send: Any) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, EOFError):  # the client has gone
         while data := os.read(source.fileno(), 32768):
             send(data)
     source.close()

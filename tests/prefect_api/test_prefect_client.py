@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.errors import PrefectApiError
+from tests.loopback_ports import free_port, refusing_port
 from tests.prefect_api.fake_server import Answer, FakeServer, Request
-from tests.prefect_runtime import free_port
 
 PASSWORD = "top-secret-password"
 AUTH = f"admin:{PASSWORD}"
@@ -63,7 +63,7 @@ class TestRepeats:
         assert [request.body for request in late[0].requests] == [{"name": "canary"}]
 
     def test_a_server_that_stays_away_is_an_error_with_its_url(self) -> None:
-        url = f"http://127.0.0.1:{free_port()}/api"
+        url = f"http://127.0.0.1:{refusing_port()}/api"
         started = time.monotonic()
         with PrefectClient(url, AUTH, patience=1) as client:
             error = failure(client)
@@ -302,7 +302,7 @@ class TestNetwork:
     def test_loopback_goes_past_the_proxy_of_the_environment(
         self, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, host: str
     ) -> None:
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refusing_port()}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         with PrefectClient(f"http://{host}:{fake.port}/api", AUTH) as client:
             client.request("GET", "/work_pools/etl")

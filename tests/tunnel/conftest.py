@@ -12,6 +12,7 @@ import pytest
 
 from components.settings import HostSettings
 from components.tunnel import Tunnel
+from tests.loopback_ports import free_port
 from tests.plugins import ssh_server
 from tests.plugins.ssh_server import SshServer, private_key_text
 from tests.tunnel import network
@@ -28,7 +29,7 @@ class TestTunnel:
 
     def leading_to(self, port: int) -> int:
         """Return a port of this machine that leads to one as seen from the host."""
-        local_port = network.free_port()
+        local_port = free_port()
         self.tunnel.listen(local_port, port)
         return local_port
 

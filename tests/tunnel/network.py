@@ -14,12 +14,6 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return port_of(listener)
-
-
 def received(connection: socket.socket) -> bytes:
     """Return all that comes until the other side has no more to say."""
     return b"".join(iter(lambda: connection.recv(CHUNK), b""))

@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from components import ssh_connection
+from tests.loopback_ports import refusing_port
 from tests.plugins import ssh_agent, ssh_keys, ssh_server
 from tests.plugins.ssh_server import SshServer, private_key_text
 from tests.tunnel import network
@@ -158,7 +159,7 @@ class TestRefusal:
         assert not [line for line in text.splitlines() if line in told]
 
     def test_a_port_that_nobody_listens_on(self, tunnel: TestTunnel, server: SshServer) -> None:
-        port = network.free_port()
+        port = refusing_port()
         assert answer_at(tunnel.leading_to(port)) == b""
         assert tunnel.report() == (
             f"db (deploy@127.0.0.1:{server.port}) cannot connect to 127.0.0.1:{port}: Connect failed."
@@ -176,7 +177,7 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("settings", "reason"),
         [
-            ({"port": network.free_port()}, "cannot be reached: Connection refused. See that it is up"),
+            ({"port": refusing_port()}, "cannot be reached: Connection refused. See that it is up"),
             ({"address": "no-such-host.invalid"}, "cannot be reached: "),
         ],
     )
@@ -335,7 +336,7 @@ class TestJumpHost:
     def test_a_host_that_the_jump_host_cannot_reach(
         self, new_tunnel: NewTunnel, server: SshServer, bastion: SshServer
     ) -> None:
-        port = network.free_port()
+        port = refusing_port()
         made = new_tunnel(host_of(server, port=port, jump_host=host_of(bastion, "bastion")))
         assert answer_at(made.leading_to(1)) == b""
         told = f"bastion (deploy@127.0.0.1:{bastion.port}) cannot connect to 127.0.0.1:{port}: Connect failed."

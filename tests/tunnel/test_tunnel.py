@@ -15,6 +15,7 @@ import pytest
 
 from components import tunnel as tunnel_module
 from components.tunnel import Tunnel, TunnelError
+from tests.loopback_ports import free_port, refusing_port
 from tests.plugins.ssh_server import SshServer, private_key_text
 from tests.tunnel import network
 from tests.tunnel.conftest import NewTunnel, TestTunnel, answer_at, connect, host_of
@@ -116,7 +117,7 @@ class TestConnections:
         assert (server.connections, server.logins, tunnel.reports) == (1, 1, [])
 
     def test_they_lead_to_where_the_host_sees_it(self, tunnel: TestTunnel, server: SshServer, echo: int) -> None:
-        port = network.free_port()
+        port = free_port()
         tunnel.tunnel.listen(port, echo, "localhost")
         with connect(port) as connection:
             connection.sendall(b"x")
@@ -179,12 +180,12 @@ class TestPort:
 
 class TestReports:
     def test_one_reason_is_reported_once(self, tunnel: TestTunnel) -> None:
-        port = tunnel.leading_to(network.free_port())
+        port = tunnel.leading_to(refusing_port())
         assert [answer_at(port) for _ in range(3)] == [b""] * 3
         assert "127.0.0.1" in tunnel.report()
 
     def test_another_reason_is_reported_too(self, tunnel: TestTunnel, server: SshServer) -> None:
-        port = tunnel.leading_to(network.free_port())
+        port = tunnel.leading_to(refusing_port())
         assert answer_at(port) == b""
         server.may_forward = False
         assert answer_at(port) == b""
@@ -197,7 +198,7 @@ class TestReports:
         told = concurrent.futures.Future[str]()
         made = Tunnel(host_of(server, port=1), lambda _reason: told.set_result(engine.get()))
         made.unlock("no key")
-        port = network.free_port()
+        port = free_port()
         made.listen(port, 1)
         connect(port).close()
         assert told.result(10) == "Pulumi's"
