@@ -58,10 +58,16 @@ check: ## lint and type-check
 lock: ## resolve the Python dependencies anew
 	@$(TEST) sh toolchain/lock.sh
 
+policypack: .local/venv-policies/installed ## install what `pulumi preview --policy-pack policies` needs
+.local/venv-policies/installed: policies/requirements.txt
+	@$(PYTHON) -m venv --clear .local/venv-policies
+	@.local/venv-policies/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: --requirement $<
+	@touch $@
+
 wheelhouse: ## download Prefect for hosts without a package index; ARGS="--python-version 3.11 DIRECTORY", --help tells more
 	@$(RUN) python -m toolchain.wheelhouse $(ARGS)
 
 clean: ## remove the tools; keeps state, passphrase and data
 	@$(TOOLCHAIN) clean
 
-.PHONY: help up login preview down destroy env test e2e check lock wheelhouse clean
+.PHONY: help up login preview down destroy env test e2e check lock policypack wheelhouse clean

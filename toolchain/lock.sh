@@ -10,3 +10,4 @@ compile() {
 compile pyproject.toml --output-file requirements.txt
 compile --group dev --constraints requirements.txt --output-file tests/requirements.txt
 compile --group go --output-file toolchain/go/requirements.txt
+compile --group policies --output-file policies/requirements.txt

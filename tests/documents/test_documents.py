@@ -13,7 +13,9 @@ from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECR
 from tests.settings.stack_file import CHECKOUT, SCHEMA
 
 DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
-SOURCES = sorted(path for place in ("components", "toolchain", "tests") for path in (CHECKOUT / place).rglob("*.py"))
+SOURCES = sorted(
+    path for place in ("components", "policies", "toolchain", "tests") for path in (CHECKOUT / place).rglob("*.py")
+)
 
 TOP_LEVEL = {path.name for path in CHECKOUT.iterdir() if path.is_dir()} - {".local", ".git"}
 FILE = re.compile(r"\.(py|sh|md|ya?ml|toml|txt|conf|png|svg)$")

@@ -10,7 +10,7 @@ from tests.settings.stack_file import CHECKOUT
 TESTS = sorted((CHECKOUT / "tests").rglob("*.py"))
 SHIPPED = sorted(
     path
-    for place in ("components", "toolchain", "scripts")
+    for place in ("components", "policies", "toolchain", "scripts")
     for path in (CHECKOUT / place).rglob("*")
     if path.suffix in {".py", ".sh"}
 )

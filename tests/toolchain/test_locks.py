@@ -7,7 +7,7 @@ import pytest
 from tests.toolchain.checkout import SOURCE
 from toolchain.layout import Layout
 
-LOCKS = ("requirements.txt", "tests/requirements.txt", "toolchain/go/requirements.txt")
+LOCKS = ("requirements.txt", "tests/requirements.txt", "toolchain/go/requirements.txt", "policies/requirements.txt")
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -1,0 +1,65 @@
+"""What a command does on a host, read back from its command line and its standard input."""
+
+import shlex
+from dataclasses import dataclass, field
+
+from policies.resources import Resource
+
+ON_SERVERS = "command:remote:Command"
+ON_THIS_MACHINE = "command:local:Command"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenFile:
+    """A file that is written; `content` is None while it is secret or unknown."""
+
+    path: str
+    mode: str
+    owner: str
+    content: str | None
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether it holds NAME=value lines."""
+        return self.path.endswith(".env")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The NAME=value lines of an environment file."""
+        return _pairs(self.content or "") if self.is_environment else {}
+
+    @property
+    def service(self) -> str | None:
+        """The service that it defines, to systemd or to supervisor; None if it defines none."""
+        directory, _, name = self.path.rpartition("/")
+        stem, _, suffix = name.rpartition(".")
+        if directory.endswith("/systemd/system") and suffix == "service":
+            return stem if "\nType=exec\n" in (self.content or "") else None
+        return stem if directory.endswith("/configuration/services") and suffix == "conf" else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A script of scripts/ that is run; there are no `settings` while its input is secret or unknown."""
+
+    name: str
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def step(resource: Resource) -> WrittenFile | Script | None:
+    """Return what a command does; None for any other resource."""
+    if resource.type not in (ON_SERVERS, ON_THIS_MACHINE) or not isinstance(resource.inputs.get("create"), str):
+        return None
+    words = shlex.split(resource.inputs["create"])
+    stdin = resource.inputs.get("stdin")
+    text = stdin if isinstance(stdin, str) else None
+    if words[-4:-3] == ["write-file"]:
+        return WrittenFile(mode=words[-3], owner=words[-2], path=words[-1], content=text)
+    if words[-1:] == ["create"]:
+        return Script(name=words[-2], settings=_pairs((text or "").partition("\n\n")[0]))
+    return None
+
+
+def _pairs(lines: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in lines.splitlines() if not line.startswith("#"))
+    return {name: value for name, separator, value in pairs if separator}
