@@ -2,10 +2,14 @@
 
 import importlib
 import os
+import signal
 import warnings
 
 # gRPC's handlers of a fork have brought down programs that tests started as another user, before these were executed
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
+# programs that tests interrupt would inherit from a shell's background job that SIGINT is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 with warnings.catch_warnings():
     # they warn of deprecated classes of their own whenever they are imported; in tests warnings are errors
