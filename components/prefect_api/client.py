@@ -7,6 +7,8 @@ https://docs.prefect.io/v3/api-ref/rest-api. What it offers per kind of object s
 from __future__ import annotations
 
 import ipaddress
+import re
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -25,7 +27,6 @@ from components.prefect_api.errors import (
 )
 
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
-_GATEWAY_ERRORS = frozenset({502, 503, 504})
 
 
 class PrefectClient:
@@ -33,18 +34,20 @@ class PrefectClient:
 
     A call that found no server, or that the server says it has not carried out, is repeated until `patience`
     seconds have passed, as a server that was just restarted needs some. So is a call cut off midway or
-    answered 502, 503 or 504, if repeating it cannot do its work twice. The proxy variables of the environment
-    apply, except to a loopback address.
+    answered 5xx, if repeating it cannot do its work twice. The proxy variables of the environment apply,
+    except to a loopback address.
 
     Args:
         api_url: base of the API, e.g. `https://prefect.example.com/api`.
         auth_string: `user:password` (PREFECT_SERVER_API_AUTH_STRING of the server), None if it has none.
+        headers: sent with every request, say for a gateway before the server; they may be secret.
+        ca_certificate: certificates in PEM of a private authority, trusted beside the usual ones.
         connect_timeout: seconds for one attempt to connect.
         read_timeout: seconds for the server to answer one request.
         patience: seconds after which no call is repeated any more.
 
     Raises:
-        ValueError: `api_url` or `auth_string` is not of the form above.
+        ValueError: `api_url`, `auth_string`, `headers` or `ca_certificate` is not of the form above.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class PrefectClient:
         api_url: str,
         auth_string: str | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
+        ca_certificate: str | None = None,
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
         patience: float = 30.0,
@@ -62,6 +67,8 @@ class PrefectClient:
         self._http = httpx.Client(
             base_url=self.api_url,
             auth=_basic_auth(auth_string),
+            headers=_checked_headers(headers or {}),
+            verify=_trust(ca_certificate),
             timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
             # A kept connection may be closed by the server while a POST is on its way, and nobody would know
             # whether it happened.
@@ -107,7 +114,7 @@ class PrefectClient:
 
         def worth_repeating(error: BaseException) -> bool:
             if isinstance(error, PrefectApiError):
-                return error.did_nothing or (may_repeat and error.status in _GATEWAY_ERRORS)
+                return error.did_nothing or (may_repeat and error.is_server_fault)
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
                 return not has_untrusted_certificate(error)
             return may_repeat and isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))
@@ -203,6 +210,25 @@ def _basic_auth(auth_string: str | None) -> httpx.BasicAuth | None:
     if not colon:
         raise ValueError("auth_string must have the form user:password; there is no colon in it")
     return httpx.BasicAuth(user, password)
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Refuse what HTTP cannot carry, without showing the value."""
+    for name, value in headers.items():
+        if not re.fullmatch(r"[A-Za-z0-9-]+", name) or not re.fullmatch(r"[ -~]*", value):
+            raise ValueError(f"headers must hold names and values of printable ASCII characters, unlike {name!r}")
+    return dict(headers)
+
+
+def _trust(ca_certificate: str | None) -> ssl.SSLContext | bool:
+    if ca_certificate is None:
+        return True
+    context = httpx.create_ssl_context()
+    try:
+        context.load_verify_locations(cadata=ca_certificate)
+    except ssl.SSLError as error:
+        raise ValueError("ca_certificate must hold certificates in PEM, from -----BEGIN CERTIFICATE----- on") from error
+    return context
 
 
 def _past_proxies(host: str) -> dict[str, httpx.BaseTransport | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -28,7 +30,7 @@ _REMEDY_NOT_JSON = (
 )
 _REMEDY_CERTIFICATE = (
     "Let the server send its whole certificate chain for the host name in the URL;"
-    " for a private authority set SSL_CERT_FILE to its certificate."
+    " for a private authority give its certificate as apiCaCertificate, or set SSL_CERT_FILE to it."
 )
 _REMEDY_PROXY = "Check HTTPS_PROXY and HTTP_PROXY, or list the server's host name in NO_PROXY."
 _REMEDY_NO_ANSWER = (
@@ -78,6 +80,11 @@ class PrefectApiError(Exception):
     def __str__(self) -> str:
         answer = "no answer" if self.status is None else str(self.status)
         return f"{self.method} {self.path}: {answer}: {self.detail.rstrip('.')}. {self.remedy}"
+
+    @property
+    def is_server_fault(self) -> bool:
+        """Whether the server, or a proxy before it, failed (5xx) and may do better the next time."""
+        return self.status is not None and self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def says_conflict(self) -> bool:
@@ -154,5 +161,12 @@ def _field(problem: dict[str, Any]) -> str:
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
-    seconds = answer.headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else None
+    """Give the seconds to wait, told as such or as a date."""
+    told = answer.headers.get("Retry-After", "")
+    if told.isdecimal():
+        return float(told)
+    try:
+        date = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())

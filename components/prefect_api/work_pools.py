@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from components.prefect_api import json_schema, names
 from components.prefect_api.client import PrefectClient
-
-# The server's own rule: prefect.types.names.
-_FORBIDDEN_CHARACTERS = "/%&<>"
 
 
 def name_problem(name: str) -> str | None:
     """Say why the server would refuse this name for a work pool, None if it would not."""
-    if not name.strip():
-        return "a work pool needs a name"
-    if any(character in name for character in _FORBIDDEN_CHARACTERS):
-        return f"the name of a work pool must hold none of {' '.join(_FORBIDDEN_CHARACTERS)}, unlike {name!r}"
+    if problem := names.problem("work pool", name):
+        return problem
     if name.lower().startswith("prefect"):
         return f"Prefect keeps names that start with 'prefect' to itself: rename work pool {name!r}"
     return None
@@ -105,6 +103,26 @@ def default_base_job_template(client: PrefectClient, pool_type: str) -> dict[str
         )
     template: dict[str, Any] = templates[pool_type]
     return template
+
+
+def with_job_variables(template: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a job template whose variables have other defaults.
+
+    Raises:
+        ValueError: the template has no such variable, or a value does not fit it; all that is wrong is named.
+    """
+    problems = job_variable_problems(template, variables)
+    if problems:
+        raise ValueError(f"These job variables do not fit the template of the work pool: {'; '.join(problems)}.")
+    changed = copy.deepcopy(dict(template))
+    for name, value in variables.items():
+        changed["variables"]["properties"][name]["default"] = value
+    return changed
+
+
+def job_variable_problems(template: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    """Say of each job variable why it does not fit a job template."""
+    return json_schema.problems(variables, template.get("variables", {}), partial=True)
 
 
 def _path(name: str) -> str:

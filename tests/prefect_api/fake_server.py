@@ -15,12 +15,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: `body` is sent as JSON, or as HTML if it is text. After `delay` seconds; status 0 hangs up."""
+    """One answer: `body` is sent as JSON, or as HTML if it is text.
+
+    After `delay` seconds; status 0 hangs up, and so does the server in the middle of a body that is `cut_short`.
+    """
 
     status: int = 200
     body: Any = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,12 @@ class FakeServer:
                 content = (answer.body if is_html else json.dumps(answer.body)).encode()
                 self.send_response(answer.status)
                 self.send_header("Content-Type", "text/html" if is_html else "application/json")
-                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Content-Length", str(len(content) + answer.cut_short))
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
+                self.close_connection = answer.cut_short
 
             do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names http.server calls
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,15 @@ class TestRepeats:
         assert "Check that the Prefect server runs" in error.remedy
 
     @pytest.mark.parametrize(
-        "passing", [Answer(502, "<html>"), Answer(503, "<html>"), Answer(504, "<html>"), Answer(0)]
+        "passing",
+        [
+            Answer(500, {"exception_message": "Internal Server Error"}),
+            Answer(502, "<html>"),
+            Answer(503, "<html>"),
+            Answer(504, "<html>"),
+            Answer(0),
+            Answer(cut_short=True),
+        ],
     )
     def test_a_passing_fault_is_overcome_when_repeating_is_harmless(
         self, fake: FakeServer, api: PrefectClient, passing: Answer
@@ -84,7 +93,9 @@ class TestRepeats:
 
         assert api.request("GET", "/work_pools/etl") == {"name": "etl"}
 
-    @pytest.mark.parametrize("passing", [Answer(503, "<html>"), Answer(504, "<html>"), Answer(0)])
+    @pytest.mark.parametrize(
+        "passing", [Answer(500), Answer(503, "<html>"), Answer(504, "<html>"), Answer(0), Answer(cut_short=True)]
+    )
     def test_a_post_that_may_have_happened_is_never_sent_again(
         self, fake: FakeServer, api: PrefectClient, passing: Answer
     ) -> None:
@@ -115,6 +126,17 @@ class TestRepeats:
 
         assert time.monotonic() - started >= 1
 
+    def test_the_server_may_say_so_by_a_date(self, fake: FakeServer, api: PrefectClient) -> None:
+        in_an_hour = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        fake.answers = [Answer(429, headers={"Retry-After": format_datetime(in_an_hour, usegmt=True)})]
+
+        assert failure(api).retry_after == pytest.approx(3600, abs=10)
+
+    def test_a_wait_that_makes_no_sense_is_the_usual_one(self, fake: FakeServer, api: PrefectClient) -> None:
+        fake.answers = [Answer(429, headers={"Retry-After": "soon"}), Answer(200)]
+
+        assert api.request("GET", "/work_pools/etl") == {}
+
     def test_a_wait_beyond_the_patience_is_not_begun(self, fake: FakeServer, api: PrefectClient) -> None:
         fake.answers = [Answer(429, headers={"Retry-After": "3600"})]
 
@@ -133,6 +155,11 @@ class TestRepeats:
 
 
 class TestErrors:
+    @pytest.fixture
+    def api(self, fake: FakeServer) -> Iterator[PrefectClient]:
+        with PrefectClient(fake.api_url, AUTH, patience=0) as client:
+            yield client
+
     @pytest.mark.parametrize(
         ("answer", "detail", "remedy"),
         [
@@ -317,6 +344,30 @@ class TestNetwork:
 
         assert fake.requests[0].target == "http://prefect.example.com/api/work_pools/etl"
 
+    def test_headers_go_with_every_request_and_into_no_error(self, fake: FakeServer) -> None:
+        fake.answers = [Answer(403, "<html>gateway</html>")]
+        with PrefectClient(fake.api_url, AUTH, headers={"X-Gateway-Token": PASSWORD}) as client:
+            error = failure(client)
+
+        assert fake.requests[0].headers["X-Gateway-Token"] == PASSWORD
+        assert PASSWORD not in repr(error) + str(error)
+
+    @pytest.mark.parametrize("headers", [{"X Token": PASSWORD}, {"X-Token": f"{PASSWORD}\r\nX-Other: 1"}])
+    def test_headers_that_http_cannot_carry_are_refused_and_not_shown(self, headers: dict[str, str]) -> None:
+        with pytest.raises(ValueError, match="printable ASCII") as caught:
+            PrefectClient("https://prefect.example.com/api", headers=headers)
+        assert PASSWORD not in str(caught.value)
+
+    def test_a_path_below_which_the_server_stands_is_kept(self, fake: FakeServer) -> None:
+        with PrefectClient(f"http://127.0.0.1:{fake.port}/tools/prefect/api/", AUTH) as client:
+            client.request("GET", "/work_pools/etl")
+
+        assert fake.requests[0].target == "/tools/prefect/api/work_pools/etl"
+
+    def test_a_private_authority_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="-----BEGIN CERTIFICATE-----"):
+            PrefectClient("https://prefect.example.com/api", ca_certificate="not PEM")
+
     def test_an_untrusted_certificate_is_reported_at_once_and_can_be_trusted(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -328,7 +379,10 @@ class TestNetwork:
             with PrefectClient(server.api_url, AUTH) as client:
                 error = failure(client)
             assert time.monotonic() - started < 5, "waiting does not mend a certificate"
-            assert "SSL_CERT_FILE" in error.remedy
+            assert "apiCaCertificate" in error.remedy
+
+            with PrefectClient(server.api_url, AUTH, ca_certificate=certificate.read_text()) as client:
+                assert client.request("GET", "/work_pools/etl") == {}
 
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
             with PrefectClient(server.api_url, AUTH) as client:

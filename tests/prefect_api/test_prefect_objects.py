@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from components.prefect_api import blocks, deployments, work_pools
+from components.prefect_api import blocks, concurrency_limits, deployments, variables, work_pools
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.errors import PrefectApiError
 from tests.prefect_runtime import PrefectServer
@@ -78,35 +78,80 @@ class TestWorkPools:
             work_pools.create(client, name, "process", base_job_template={})
 
 
-class TestSecretBlocks:
-    def test_a_secret_is_created_changed_and_deleted(self, client: PrefectClient) -> None:
-        document_id = blocks.create_secret(client, "snowflake-password", "first")
-        assert secret_value(client, "snowflake-password") == "first"
-
-        blocks.update_secret(client, document_id, "second")
-        assert secret_value(client, "snowflake-password") == "second"
-
-        blocks.delete_secret(client, document_id)
-        blocks.delete_secret(client, document_id)
-        assert blocks.find_secret(client, "snowflake-password") is None
-
-    def test_its_value_is_only_sent_when_asked_for(self, client: PrefectClient) -> None:
-        blocks.create_secret(client, "masked", "hidden")
-        document = blocks.find_secret(client, "masked")
+class TestBlocks:
+    def test_a_secret_value_is_only_sent_when_asked_for(self, client: PrefectClient) -> None:
+        schema = blocks.schema(client, "secret")
+        blocks.create(client, schema, "masked", {"value": "hidden"})
+        document = blocks.find(client, "secret", "masked")
 
         assert document is not None
         assert document["data"] == {"value": "********"}
 
     def test_an_error_over_a_secret_does_not_show_it(self, client: PrefectClient) -> None:
+        schema = blocks.schema(client, "secret")
         with pytest.raises(PrefectApiError, match="name: Value error, Block document name must") as caught:
-            blocks.create_secret(client, "Not Allowed", "dont-show-me")
+            blocks.create(client, schema, "Not Allowed", {"value": "dont-show-me"})
         assert "dont-show-me" not in str(caught.value) + repr(caught.value)
 
     @pytest.mark.parametrize("name", ["Upper", "under_score", "with space"])
     def test_names_that_the_server_refuses_are_known_beforehand(self, client: PrefectClient, name: str) -> None:
         assert blocks.name_problem(name)
         with pytest.raises(PrefectApiError):
-            blocks.create_secret(client, name, "x")
+            blocks.create(client, blocks.schema(client, "secret"), name, {"value": "x"})
+
+
+class TestVariables:
+    @pytest.mark.parametrize("name", ["Upper", "with space", "a/b", "x" * 256])
+    def test_names_that_the_server_refuses_are_known_beforehand(self, client: PrefectClient, name: str) -> None:
+        assert variables.name_problem(name)
+        with pytest.raises(PrefectApiError):
+            variables.create(client, name, 1)
+
+    def test_values_that_the_server_refuses_are_known_beforehand(self, client: PrefectClient) -> None:
+        longest, too_long = "x" * 4998, "x" * 4999
+        assert variables.value_problem(longest) is None
+        variables.create(client, "longest", longest)
+
+        assert variables.value_problem(too_long)
+        with pytest.raises(PrefectApiError):
+            variables.create(client, "too_long", too_long)
+
+    def test_a_taken_name_is_a_conflict(self, client: PrefectClient) -> None:
+        variables.create(client, "taken", 1)
+        with pytest.raises(PrefectApiError, match="already exists") as caught:
+            variables.create(client, "taken", 1)
+        assert caught.value.says_conflict
+
+
+class TestConcurrencyLimits:
+    @pytest.mark.parametrize("name", ["a/b", "50%", "a&b", "<a>"])
+    def test_names_that_the_server_refuses_are_known_beforehand(self, client: PrefectClient, name: str) -> None:
+        assert concurrency_limits.name_problem(name)
+        with pytest.raises(PrefectApiError):
+            concurrency_limits.create_global(client, name, 1)
+
+    def test_names_may_need_quoting(self, client: PrefectClient) -> None:
+        name = "Datenbank #1?"
+        concurrency_limits.create_global(client, name, 1)
+        concurrency_limits.set_of_tag(client, name, 2)
+
+        limit, limit_of_tag = (
+            concurrency_limits.find_global(client, name),
+            concurrency_limits.find_of_tag(client, name),
+        )
+        assert limit is not None
+        assert limit_of_tag is not None
+        assert (limit["limit"], limit_of_tag["concurrency_limit"]) == (1, 2)
+        concurrency_limits.delete_global(client, name)
+        concurrency_limits.delete_of_tag(client, name)
+        assert concurrency_limits.find_global(client, name) is None
+        assert concurrency_limits.find_of_tag(client, name) is None
+
+    def test_a_taken_name_is_a_conflict(self, client: PrefectClient) -> None:
+        concurrency_limits.create_global(client, "taken", 1)
+        with pytest.raises(PrefectApiError) as caught:
+            concurrency_limits.create_global(client, "taken", 1)
+        assert caught.value.says_conflict
 
 
 class TestDeployments:
@@ -146,9 +191,3 @@ def assert_pool(client: PrefectClient, pool: str, **expected: object) -> None:
     found = work_pools.find(client, pool)
     assert found is not None, f"there is no work pool {pool!r}"
     assert {key: found[key] for key in expected} == expected
-
-
-def secret_value(client: PrefectClient, name: str) -> str:
-    document = blocks.find_secret(client, name, with_value=True)
-    assert document is not None, f"there is no secret block {name!r}"
-    return str(document["data"]["value"])

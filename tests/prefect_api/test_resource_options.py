@@ -10,7 +10,16 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks, rpc, settings
 
-from components.prefect_api.resources import CanaryRun, SecretBlock, WorkPool
+from components.prefect_api.resources import (
+    Block,
+    CanaryRun,
+    GlobalConcurrencyLimit,
+    SecretBlock,
+    TagConcurrencyLimit,
+    Variable,
+    WorkPool,
+    WorkQueue,
+)
 
 API = "http://127.0.0.1:4200/api"
 
@@ -74,6 +83,11 @@ def registered() -> Iterator[Registered]:
     [
         (lambda: WorkPool("r", api_url=API, name="etl", type="process"), "WorkPool"),
         (lambda: SecretBlock("r", api_url=API, name="token", value="s3cret"), "SecretBlock"),
+        (lambda: Block("r", api_url=API, type="aws-credentials", name="lake"), "Block"),
+        (lambda: Variable("r", api_url=API, name="region", value="eu"), "Variable"),
+        (lambda: GlobalConcurrencyLimit("r", api_url=API, name="db", limit=3), "GlobalConcurrencyLimit"),
+        (lambda: TagConcurrencyLimit("r", api_url=API, tag="db", limit=3), "TagConcurrencyLimit"),
+        (lambda: WorkQueue("r", api_url=API, work_pool="etl", name="urgent"), "WorkQueue"),
         (
             lambda: CanaryRun("r", api_url=API, work_pool="etl", path="/flows", entrypoint="canary.py:canary"),
             "CanaryRun",
@@ -96,6 +110,35 @@ def test_the_value_of_a_secret_block_is_secret_though_the_program_did_not_say_so
     assert list(request.additionalSecretOutputs) == ["value"]
     assert rpc.is_rpc_secret(inputs(request)["value"])
     assert not rpc.is_rpc_secret(inputs(request)["name"])
+
+
+def test_the_secrets_of_a_block_are_secret_and_the_rest_is_not(registered: Registered) -> None:
+    request = registered(
+        lambda: Block(
+            "r",
+            api_url=API,
+            type="database-credentials",
+            name="dwh",
+            data={"host": "dwh", "port": None},
+            secrets={"password": "s3cret", "auth.token": pulumi.Output.from_input("t0ken")},
+            references={"account": pulumi.Output.from_input("id-1")},
+        )
+    )
+
+    assert list(request.additionalSecretOutputs) == ["secrets"]
+    sent = inputs(request)
+    assert json.loads(sent["data"]) == {"host": "dwh", "port": None}, "a null is told, not dropped"
+    assert sent["references"] == {"account": "id-1"}
+    secrets = json.loads(rpc.unwrap_rpc_secret(sent["secrets"]))
+    assert rpc.is_rpc_secret(sent["secrets"])
+    assert secrets == {"password": "s3cret", "auth.token": "t0ken"}
+
+
+@pytest.mark.parametrize("value", ["text", 1, 1.5, True, None, ["a", None], {"b": {"c": None}, "a": [1]}])
+def test_a_variable_may_be_anything_that_json_knows(registered: Registered, value: object) -> None:
+    request = registered(lambda: Variable("r", api_url=API, name="v", value=value))
+
+    assert json.loads(inputs(request)["value"]) == value
 
 
 def test_secret_triggers_stay_secret(registered: Registered) -> None:

@@ -1,0 +1,137 @@
+"""One object of each kind, with what may happen to it: the table that tests/prefect_api/test_lifecycles.py runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.prefect_api import blocks, concurrency_limits, variables, work_pools, work_queues
+from components.prefect_api.client import PrefectClient
+from components.prefect_api.provider import PrefectProvider
+from components.prefect_api.resources import (
+    BlockProvider,
+    GlobalConcurrencyLimitProvider,
+    SecretBlockProvider,
+    TagConcurrencyLimitProvider,
+    VariableProvider,
+    WorkPoolProvider,
+    WorkQueueProvider,
+)
+
+POOL = "life-of-queues"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    """What happens to one object; numbers are floats, as the engine hands them over.
+
+    Attributes:
+        provider: its provider's class.
+        inputs: with which it is created.
+        in_place: inputs that change without a replacement.
+        replacing: an input that replaces it.
+        by_hand: changes it past Pulumi.
+        secret: text that no message may show.
+        prepare: makes what it lives in.
+    """
+
+    provider: type[PrefectProvider]
+    inputs: Mapping[str, Any]
+    in_place: Mapping[str, Any]
+    replacing: Mapping[str, Any]
+    by_hand: Callable[[PrefectClient], None]
+    secret: str = ""
+    prepare: Callable[[PrefectClient], None] = field(default=lambda _: None)
+
+
+def _pool_for_queues(client: PrefectClient) -> None:
+    if work_pools.find(client, POOL) is None:
+        work_pools.create(client, POOL, "process", base_job_template={})
+
+
+def _change_block(client: PrefectClient, slug: str, name: str, data: Mapping[str, Any]) -> None:
+    document = blocks.find(client, slug, name)
+    assert document is not None
+    blocks.update(client, blocks.schema(client, slug), document["id"], data)
+
+
+LIFECYCLES = {
+    "WorkPool": Lifecycle(
+        provider=WorkPoolProvider,
+        inputs={
+            "name": "life",
+            "type": "process",
+            "concurrency_limit": 2.0,
+            "paused": False,
+            "job_variables": json.dumps({"env": {"A": "1"}}),
+        },
+        in_place={
+            "concurrency_limit": 3.0,
+            "paused": True,
+            "description": "Nightly",
+            "job_variables": json.dumps({"env": {"B": "2"}, "stream_output": False}),
+        },
+        replacing={"type": "docker"},
+        by_hand=lambda client: work_pools.update(client, "life", base_job_template={}, paused=True),
+    ),
+    "WorkQueue": Lifecycle(
+        provider=WorkQueueProvider,
+        inputs={"work_pool": POOL, "name": "life", "priority": 2.0, "paused": False},
+        in_place={"priority": 5.0, "paused": True, "description": "Nightly", "concurrency_limit": 3.0},
+        replacing={"name": "other"},
+        by_hand=lambda client: work_queues.update(client, POOL, "life", priority=9, paused=True),
+        prepare=_pool_for_queues,
+    ),
+    "Variable": Lifecycle(
+        provider=VariableProvider,
+        inputs={"name": "life", "value": json.dumps({"a": [1, None]}), "tags": ["x", "y"]},
+        in_place={"value": json.dumps("text"), "tags": []},
+        replacing={"name": "other"},
+        by_hand=lambda client: variables.update(client, "life", 3, tags=["by-hand"]),
+    ),
+    "GlobalConcurrencyLimit": Lifecycle(
+        provider=GlobalConcurrencyLimitProvider,
+        inputs={"name": "life", "limit": 2.0, "active": True, "slot_decay_per_second": 0.0},
+        in_place={"limit": 5.0, "active": False, "slot_decay_per_second": 0.5},
+        replacing={"name": "other"},
+        by_hand=lambda client: concurrency_limits.update_global(client, "life", 9, active=False),
+    ),
+    "TagConcurrencyLimit": Lifecycle(
+        provider=TagConcurrencyLimitProvider,
+        inputs={"tag": "life", "limit": 2.0},
+        in_place={"limit": 0.0},
+        replacing={"tag": "other"},
+        by_hand=lambda client: concurrency_limits.set_of_tag(client, "life", 9),
+    ),
+    "SecretBlock": Lifecycle(
+        provider=SecretBlockProvider,
+        inputs={"name": "life", "value": "dont-show-me"},
+        in_place={"value": "dont-show-me-either"},
+        replacing={"name": "other"},
+        by_hand=lambda client: _change_block(client, "secret", "life", {"value": "dont-show-me-by-hand"}),
+        secret="dont-show-me",
+    ),
+    "Block": Lifecycle(
+        provider=BlockProvider,
+        inputs={
+            "type": "aws-credentials",
+            "name": "life",
+            "data": json.dumps({"aws_access_key_id": "AKIA", "aws_client_parameters": {"use_ssl": True}}),
+            "secrets": json.dumps({"aws_secret_access_key": "dont-show-me"}),
+        },
+        in_place={
+            "data": json.dumps({"aws_client_parameters": {"use_ssl": False, "endpoint_url": "http://s3"}}),
+            "secrets": json.dumps({"aws_secret_access_key": "dont-show-me-either"}),
+        },
+        replacing={"type": "minio-credentials"},
+        by_hand=lambda client: _change_block(
+            client,
+            "aws-credentials",
+            "life",
+            {"aws_access_key_id": "AKIA", "aws_secret_access_key": "dont-show-me-by-hand"},
+        ),
+        secret="dont-show-me",
+    ),
+}
