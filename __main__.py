@@ -11,6 +11,7 @@ from components.nginx_configuration import public_url_variables
 from components.nginx_proxy import NginxProxy, NginxProxyArgs
 from components.postgres_host import PostgresHost, PostgresHostArgs
 from components.prefect_api.resources import CanaryRun
+from components.prefect_objects import PrefectObjects, PrefectObjectsArgs
 from components.prefect_runtime import PrefectRuntime, PrefectRuntimeArgs
 from components.prefect_server_host import PrefectServerHost, PrefectServerHostArgs
 from components.prefect_worker_host import PrefectWorkerHost, PrefectWorkerHostArgs
@@ -140,14 +141,16 @@ for host in settings.firewalled_hosts:
     )
 
 pools = {
-    pool.name: WorkPool(
-        f"pool-{pool.name}",
-        WorkPoolArgs(server=server, pool_name=pool.name, concurrency_limit=pool.concurrency_limit),
-    )
-    for pool in settings.work_pools
+    pool.name: WorkPool(f"pool-{pool.name}", WorkPoolArgs(server=server, settings=pool)) for pool in settings.work_pools
 }
 
 blocks = SecretBlocks("secrets", SecretBlocksArgs(server=server, values=secrets.secret_blocks))
+
+if settings.objects:
+    PrefectObjects(
+        "objects",
+        PrefectObjectsArgs(server=server, settings=settings.objects, secret_fields=secrets.secret_fields),
+    )
 
 workers = {
     worker.name: PrefectWorkerHost(

@@ -1,4 +1,4 @@
-"""A work pool on the Prefect server."""
+"""A work pool on the Prefect server, with its queues."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,19 @@ import pulumi
 
 from components.prefect_api import resources
 from components.prefect_server_host import PrefectServerHost
+from components.settings.workers import WorkPoolSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkPoolArgs:
-    """A pool called `pool_name` whose flow runs are processes on its workers' hosts."""
+    """The pool that `settings` tell of, on `server`."""
 
     server: PrefectServerHost
-    pool_name: str
-    concurrency_limit: int | None = None
-    """How many of its flow runs may run at once; None for no limit."""
+    settings: WorkPoolSettings
 
 
 class WorkPool(pulumi.ComponentResource):
-    """A work pool."""
+    """A work pool and those of its queues that the stack file names."""
 
     pool_name: str
     type: str
@@ -28,14 +27,34 @@ class WorkPool(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: WorkPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:WorkPool", name, None, opts)
-        self.pool_name = args.pool_name
-        self.type = "process"
+        pool, server = args.settings, args.server
+        self.pool_name = pool.name
+        self.type = pool.type
         self.ready = resources.WorkPool(
             f"{name}-pool",
-            api_url=args.server.api_url_here,
-            name=args.pool_name,
-            type=self.type,
-            concurrency_limit=args.concurrency_limit,
-            opts=args.server.holds(self),
+            api_url=server.api_url_here,
+            name=pool.name,
+            type=pool.type,
+            description=pool.description,
+            concurrency_limit=pool.concurrency_limit,
+            paused=pool.paused,
+            job_variables=pool.job_variables,
+            adopt=pool.adopt,
+            opts=server.holds(self),
         )
+        # One after the other, as each that takes a priority moves those behind it.
+        latest: pulumi.Resource = self.ready
+        for queue in pool.queues:
+            latest = resources.WorkQueue(
+                f"{name}-queue-{queue.name}",
+                api_url=server.api_url_here,
+                work_pool=pool.name,
+                name=queue.name,
+                description=queue.description,
+                concurrency_limit=queue.concurrency_limit,
+                priority=queue.priority,
+                paused=queue.paused,
+                adopt=queue.adopt,
+                opts=server.holds(self, latest),
+            )
         self.register_outputs({"pool_name": self.pool_name, "type": self.type})

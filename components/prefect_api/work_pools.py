@@ -10,6 +10,18 @@ from urllib.parse import quote
 from components.prefect_api import json_schema, names
 from components.prefect_api.client import PrefectClient
 
+TYPES = (
+    "process",
+    "docker",
+    "kubernetes",
+    "ecs",
+    "azure-container-instance",
+    "cloud-run",
+    "cloud-run-v2",
+    "vertex-ai",
+)
+"""Types of pools for which a server has a job template to propose; the one for plain hosts first."""
+
 
 def name_problem(name: str) -> str | None:
     """Say why the server would refuse this name for a work pool, None if it would not."""

@@ -10,18 +10,21 @@ from components.settings.loading import (
     parse_settings,
 )
 from components.settings.postgres import PostgresSettings
+from components.settings.prefect_objects import PrefectObjects
 from components.settings.server import ServerSettings, supported_versions
-from components.settings.workers import WorkerSettings, WorkPoolSettings
+from components.settings.workers import WorkerSettings, WorkPoolSettings, WorkQueueSettings
 
 __all__ = [
     "SECTIONS",
     "SWITCHES",
     "HostSettings",
     "PostgresSettings",
+    "PrefectObjects",
     "Secrets",
     "ServerSettings",
     "Settings",
     "WorkPoolSettings",
+    "WorkQueueSettings",
     "WorkerSettings",
     "load_settings",
     "parse_settings",

@@ -27,6 +27,7 @@ from components.settings.postgres import (
     check_monitoring_secret,
     read_postgres,
 )
+from components.settings.prefect_objects import SECRET_FIELD_PREFIX, PrefectObjects, read_prefect_objects
 from components.settings.secrets import (
     OPTIONAL_SECRETS,
     REQUIRED_SECRETS,
@@ -38,7 +39,8 @@ from components.settings.server import ServerSettings, read_server
 from components.settings.table import Problems, SettingsError, Table
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
-SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers")
+_OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks")
+SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers", *_OBJECTS)
 SWITCHES = ("protect", "purgeOnDestroy")
 
 
@@ -59,6 +61,8 @@ class Settings:
     workers: tuple[WorkerSettings, ...]
     secret_blocks: tuple[str, ...]
     """Names of the Prefect `secret` blocks, each with its value under the key `secretBlock-NAME`."""
+    objects: PrefectObjects
+    """Variables, concurrency limits and blocks of other types."""
     protect: bool
     """Whether Pulumi refuses to remove what holds data."""
     purge_on_destroy: bool
@@ -143,6 +147,8 @@ class Secrets:
     database_monitoring_password: pulumi.Output[str] | None
     """Of the role prefect_monitoring, where it may log in by the network."""
     secret_blocks: dict[str, pulumi.Output[str]]
+    secret_fields: dict[str, pulumi.Output[str]]
+    """Of blocks of other types, by the NAME of their key `secretField-NAME`."""
 
 
 def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
@@ -174,6 +180,9 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         backup_alert_webhook=config.get_secret("backupAlertWebhook"),
         database_monitoring_password=config.get_secret(MONITORING_SECRET),
         secret_blocks={name: config.require_secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
+        secret_fields={
+            name: config.require_secret(SECRET_FIELD_PREFIX + name) for name in settings.objects.secret_fields
+        },
     )
     return settings, secrets
 
@@ -197,6 +206,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     server = read_server(tables["server"], hosts)
     nginx, backups = _on_linux_only(tables, hosts, postgres, server)
     firewall = read_firewall(tables["firewall"])
+    objects = read_prefect_objects(problems, tables, values.keys(), secret_keys)
     check_certificate_secrets(problems, nginx, values, secret_keys)
     check_copy_secret(problems, backups, values)
     check_connections(problems, postgres, server)
@@ -221,6 +231,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
         work_pools=pools,
         workers=workers,
         secret_blocks=secret_block_names(values.keys()),
+        objects=objects,
         protect=switches["protect"],
         purge_on_destroy=switches["purgeOnDestroy"],
     )
@@ -256,10 +267,12 @@ def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[
     known = {*SECTIONS, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
     for key in sorted(values):
         if key in secret_keys and key in {*SECTIONS, *SWITCHES}:
-            secrets = ", ".join([*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME"])
+            secrets = ", ".join(
+                [*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME", f"{SECRET_FIELD_PREFIX}NAME"]
+            )
             problems.add_needless(key, "holds a secret", f"no secret; those stand under {secrets}")
-        elif key not in known and not key.startswith(SECRET_BLOCK_PREFIX):
-            problems.add_unknown(key, key, {*known, f"{SECRET_BLOCK_PREFIX}NAME"})
+        elif key not in known and not key.startswith((SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX)):
+            problems.add_unknown(key, key, {*known, f"{SECRET_BLOCK_PREFIX}NAME", f"{SECRET_FIELD_PREFIX}NAME"})
 
 
 def _section(problems: Problems, key: str, text: str | None, *, secret: bool) -> Table:

@@ -108,6 +108,11 @@ class Table:
         """Whether nothing is set."""
         return not self._values
 
+    @property
+    def names(self) -> list[str]:
+        """The keys that are given, in their order."""
+        return sorted(self._values or {})
+
     @classmethod
     def read(cls, problems: Problems, key: str, value: object) -> "Table":
         """Return the table that stands under `key`; anything else there is a problem."""
@@ -179,6 +184,13 @@ class Table:
             return default
         return value
 
+    def required_integer(self, name: str, *, minimum: int, maximum: int) -> int:
+        """Return a whole number from `minimum` to `maximum` that must be given."""
+        if self._values is None or self.has(name):
+            return self.integer(name, minimum, minimum=minimum, maximum=maximum)
+        self._take(name, None, f"a whole number from {minimum} to {maximum}", str(minimum))
+        return minimum
+
     def boolean(self, name: str, default: bool) -> bool:
         """Return true or false."""
         value = self._take(name, default, "true or false", str(default).lower())
@@ -238,6 +250,47 @@ class Table:
         value = (self._values or {}).get(name)
         return None if value is None else Table.read(self.problems, self.path(name), value)
 
+    def optional_text(self, name: str) -> str | None:
+        """Return any text, or None where the key is absent."""
+        return self.text(name, "", allowed="a text", example="...", pattern=r"(?s).*") or None
+
+    def number(self, name: str, default: float, *, minimum: float) -> float:
+        """Return a number that is not below `minimum`."""
+        value = self._take(name, default, "", "")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < minimum:
+            self.problems.add_of_wrong_type(
+                self.path(name), f"is {value!r}", f"a number from {minimum:g} on", str(default)
+            )
+            return default
+        return value
+
+    def anything(self, name: str, example: str) -> Any:
+        """Return whatever stands under a key that must be there, null included."""
+        self._read.add(name)
+        if self._values is not None and name not in self._values:
+            self.problems.add(
+                self.path(name), "is missing", "a text, a number, true, false, null, a list or a table", example
+            )
+        return (self._values or {}).get(name)
+
+    def values(self, name: str) -> dict[str, Any] | None:
+        """Return a table whose keys and values have no rules here; None where the key is absent."""
+        table = self.table(name)
+        return None if table is None else dict(table._values or {})
+
+    def entries(self, name_problem: Callable[[str], str | None]) -> list[tuple[str, "Table"]]:
+        """Return the named tables inside this one, if any, in the order of their names; Prefect's rule is theirs.
+
+        `name_problem` says what is wrong with a name, None if nothing is.
+        """
+        found = []
+        for name, value in sorted((self._values or {}).items()):
+            self._read.add(name)
+            if problem := name_problem(name):
+                self.problems.add_needless(self.path(name), "is no good name", problem)
+            found.append((name, Table.read(self.problems, self.path(name), {} if value is None else value)))
+        return found
+
     def tables(self, name_problem: Callable[[str], str | None] = _no_problem) -> list[tuple[str, "Table"]]:
         """Return the named tables inside this one, in the order of their names; `NAME:` alone is an empty one.
 
@@ -245,14 +298,7 @@ class Table:
         """
         if self._values is not None and not self._values:
             self.problems.add_needless(self.key, "is empty", "at least one named entry")
-        found = []
-        for name, value in sorted((self._values or {}).items()):
-            self._read.add(name)
-            problem = name_problem(name) if NAME.fullmatch(name) else NAME_RULE
-            if problem:
-                self.problems.add_needless(self.path(name), "is no good name", problem)
-            found.append((name, Table.read(self.problems, self.path(name), {} if value is None else value)))
-        return found
+        return self.entries(lambda name: name_problem(name) if NAME.fullmatch(name) else NAME_RULE)
 
     def finish(self) -> None:
         """Note every key that nobody read."""

@@ -1,19 +1,47 @@
 """Work pools and workers of a stack file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from components.prefect_api import work_pools
+from components.prefect_api import work_pools, work_queues
 from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
+
+PROCESS = "process"
+"""Type of the pools that workers here serve. A pool of another type is for workers that somebody else runs."""
+
+_LARGEST_LIMIT = 100_000
+_LOWEST_PRIORITY = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkQueueSettings:
+    """A queue of a work pool."""
+
+    name: str
+    description: str | None
+    concurrency_limit: int | None
+    priority: int | None
+    """1 is served first; None leaves it to the server."""
+    paused: bool
+    adopt: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkPoolSettings:
-    """A work pool of type `process`."""
+    """A work pool."""
 
     name: str
+    type: str
+    description: str | None
     concurrency_limit: int | None
     """How many of its flow runs may run at once; None for no limit."""
+    paused: bool
+    job_variables: Mapping[str, Any] | None
+    """Defaults of variables of its job template, in place of the server's."""
+    queues: tuple[WorkQueueSettings, ...]
+    adopt: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,26 +59,66 @@ def read_work_pools(table: Table) -> tuple[WorkPoolSettings, ...]:
     """Return the work pools, in the order of their names."""
     pools = []
     for name, entry in table.tables(work_pools.name_problem):
-        entry.choice("type", ["process"], "process")
-        limit = entry.optional_integer("concurrencyLimit", minimum=0, maximum=100_000)
+        queues = entry.table("workQueues")
+        pool = WorkPoolSettings(
+            name=name,
+            type=entry.choice("type", work_pools.TYPES, PROCESS),
+            description=entry.optional_text("description"),
+            concurrency_limit=entry.optional_integer("concurrencyLimit", minimum=0, maximum=_LARGEST_LIMIT),
+            paused=entry.boolean("paused", default=False),
+            job_variables=entry.values("jobVariables"),
+            queues=_read_work_queues(queues) if queues else (),
+            adopt=entry.boolean("adopt", default=False),
+        )
         entry.finish()
-        pools.append(WorkPoolSettings(name=name, concurrency_limit=limit))
+        pools.append(pool)
     return tuple(pools)
+
+
+def _read_work_queues(table: Table) -> tuple[WorkQueueSettings, ...]:
+    """Return the queues of one pool, the one that is served first at the head."""
+    queues: list[WorkQueueSettings] = []
+    for name, entry in table.entries(work_queues.name_problem):
+        queue = WorkQueueSettings(
+            name=name,
+            description=entry.optional_text("description"),
+            concurrency_limit=entry.optional_integer("concurrencyLimit", minimum=0, maximum=_LARGEST_LIMIT),
+            priority=entry.optional_integer("priority", minimum=1, maximum=_LOWEST_PRIORITY),
+            paused=entry.boolean("paused", default=False),
+            adopt=entry.boolean("adopt", default=False),
+        )
+        entry.finish()
+        taken = {other.priority for other in queues if other.priority is not None}
+        if queue.priority in taken:
+            free = next(number for number in range(1, _LOWEST_PRIORITY) if number not in taken)
+            table.problems.add(
+                entry.path("priority"), "is that of another queue", "a priority that no other queue has", str(free)
+            )
+        queues.append(queue)
+    return tuple(sorted(queues, key=lambda queue: (queue.priority or _LOWEST_PRIORITY + 1, queue.name)))
 
 
 def read_workers(
     table: Table, hosts: tuple[HostSettings, ...], pools: tuple[WorkPoolSettings, ...]
 ) -> tuple[WorkerSettings, ...]:
-    """Return the workers, each on one of `hosts` and for one of `pools`, in the order of their names."""
+    """Return the workers, each on one of `hosts` and for one of the process `pools`, in the order of their names."""
     host_names, pool_names = [host.name for host in hosts], [pool.name for pool in pools]
+    served = [pool.name for pool in pools if pool.type == PROCESS]
     workers = []
     for name, entry in table.tables():
         worker = WorkerSettings(
             name=name,
             host=entry.choice("host", host_names, only(host_names)),
-            work_pool=entry.choice("workPool", pool_names, only(pool_names)),
+            work_pool=entry.choice("workPool", pool_names, only(served) or only(pool_names)),
             health_port=entry.port("healthPort", 4210),
         )
         entry.finish()
+        if served and worker.work_pool in {*pool_names} - {*served}:
+            allowed = f"a work pool of type {PROCESS}, as are the workers of a stack"
+            table.problems.add(entry.path("workPool"), "is a pool of another type", allowed, served[0])
         workers.append(worker)
+    for pool in () if served else pools:
+        if pool.name in {worker.work_pool for worker in workers}:
+            given = f"is {pool.type!r}, which no worker of a stack serves"
+            table.problems.add(f"workPools.{pool.name}.type", given, PROCESS, PROCESS)
     return tuple(workers)

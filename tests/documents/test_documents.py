@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.settings.loading import SWITCHES
+from components.settings.prefect_objects import SECRET_FIELD_PREFIX
 from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA
 
@@ -98,7 +99,7 @@ def unknown_settings(text: str) -> set[str]:
             words = [word for word in _without_options(shlex.split(arguments)) if not word.isupper()]
             keys |= {re.split(r"[.\[]", word)[0] for word in words[:1]}
     known = {*SCHEMA, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
-    return {key for key in keys if key not in known and not key.startswith(SECRET_BLOCK_PREFIX)}
+    return {key for key in keys if key not in known and not key.startswith((SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX))}
 
 
 def _without_options(words: list[str]) -> Iterator[str]:

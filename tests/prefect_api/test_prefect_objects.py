@@ -67,6 +67,12 @@ class TestWorkPools:
         with pytest.raises(ValueError, match=r"no work pool type 'proces', only .*kubernetes, process"):
             work_pools.default_base_job_template(client, "proces")
 
+    def test_the_types_that_a_stack_file_may_name_are_those_of_the_server(self, client: PrefectClient) -> None:
+        for pool_type in work_pools.TYPES:
+            assert work_pools.default_base_job_template(client, pool_type)
+        with pytest.raises(ValueError, match=f"only {', '.join(sorted(work_pools.TYPES))}\\."):
+            work_pools.default_base_job_template(client, "another")
+
     def test_a_fresh_pool_has_no_workers(self, client: PrefectClient) -> None:
         work_pools.create(client, "idle", "process", base_job_template={})
         assert work_pools.count_online_workers(client, "idle") == 0

@@ -33,7 +33,11 @@ def stack_file(**overrides: Any) -> dict[str, str]:
 
 def secret_keys(values: Mapping[str, str]) -> set[str]:
     """Return the keys that a careful user encrypts."""
-    return {key for key in values if key in SECRETS or key in OPTIONAL_SECRETS or key.startswith("secretBlock-")}
+    return {
+        key
+        for key in values
+        if key in SECRETS or key in OPTIONAL_SECRETS or key.startswith(("secretBlock-", "secretField-"))
+    }
 
 
 def parsed(values: Mapping[str, str], *, stack: str = "dev", user_id: int = 1000) -> Settings:

@@ -20,7 +20,7 @@ BROKEN: dict[str, Any] = {
     "hosts": {"box": {"platform": "locl"}},
     "postgres": {"host": ["box"], "port": "5432", "maxConnection": 30},
     "server": {"hosts": "box", "port": False, "logLevel": 3},
-    "workPools": {"default": {"type": "docker", "concurrencyLimit": "ten"}, "my.pool": {}},
+    "workPools": {"default": {"type": "proces", "concurrencyLimit": "ten"}, "my.pool": {}},
     "workers": {"default": {"healthPort": 1}, "second": {"workPool": "defualt"}},
     "authString": None,
     "secretBlock-Bad": "value",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.settings import SECTIONS, SWITCHES, HostSettings, Settings
+from components.settings.prefect_objects import SECRET_FIELD_PREFIX
 from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA, parsed, problems, stack_file
 
@@ -92,7 +93,7 @@ def test_every_key_of_every_table_arrives() -> None:
     assert (settings.hosts[0].name, settings.hosts[0].directory) == ("box", "/srv/prefect")
     assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
     assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", "", {})
-    assert [dataclasses.astuple(pool) for pool in settings.work_pools] == [("etl", 3)]
+    assert [(pool.name, pool.type, pool.concurrency_limit) for pool in settings.work_pools] == [("etl", "process", 3)]
     assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300)]
     assert settings.purge_on_destroy is True
 
@@ -170,7 +171,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("server.logLevel", "debug", "is 'debug'", "INFO"),
     ("server.logLevel", "WARN", "did you mean WARNING?", "WARNING"),
     ("workPools.default.type", "proces", "did you mean process?", "process"),
-    ("workPools.default.type", "kubernetes", "is 'kubernetes'", "process"),
+    ("workPools.default.type", "Docker", "did you mean docker?", "docker"),
     ("workPools.default.concurrencyLimit", -1, "is -1", "0"),
     ("workPools.default.concurrencyLimit", 100_001, "is 100001", "0"),
     ("workPools.default.concurrencyLimit", "ten", "is 'ten'", "0"),
@@ -303,8 +304,9 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     }
     anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
-    # and in test_server_settings.py and test_postgres.py
+    # and in test_server_settings.py, test_postgres.py and test_prefect_object_settings.py
     tested.add("server.settings")
+    tested |= {f"workPools.*.{key}" for key in ("description", "paused", "jobVariables", "workQueues", "adopt")}
     tested |= {
         f"postgres.{key}" for key in ("address", "version", "aptSource", "memoryMib", "settings", "monitoringFrom")
     }
@@ -334,7 +336,13 @@ def test_pulumi_yaml_and_the_code_know_the_same_keys() -> None:
     # Pulumi has no default that depends on the hosts
     assert set(SCHEMA) == {*SECTIONS, *SWITCHES} - {"protect"}
     assert all("default" in entry and "secret" not in entry for entry in SCHEMA.values())
-    assert told == {*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME", "protect"}
+    assert told == {
+        *REQUIRED_SECRETS,
+        *OPTIONAL_SECRETS,
+        f"{SECRET_BLOCK_PREFIX}NAME",
+        f"{SECRET_FIELD_PREFIX}NAME",
+        "protect",
+    }
 
 
 def test_all_problems_come_in_one_error() -> None:
@@ -343,7 +351,7 @@ def test_all_problems_come_in_one_error() -> None:
         hosts={"Box": {"platform": "locl"}},
         postgres={"port": "x"},
         server="[]",
-        workPools={"default": {"type": "docker"}},
+        workPools={"default": {"type": "dcker"}},
         workers={"default": {"workPool": "no", "healthPort": 1}},
         purgeOnDestroy="maybe",
         authString=None,

@@ -1,0 +1,81 @@
+"""Variables, concurrency limits and blocks on the Prefect server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.prefect_api.resources import Block, GlobalConcurrencyLimit, TagConcurrencyLimit, Variable
+from components.prefect_server_host import PrefectServerHost
+from components.settings.prefect_objects import BlockSettings
+from components.settings.prefect_objects import PrefectObjects as PrefectObjectsSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefectObjectsArgs:
+    """What `settings` name, on `server`."""
+
+    server: PrefectServerHost
+    settings: PrefectObjectsSettings
+    secret_fields: Mapping[str, pulumi.Input[str]]
+    """Values of secret fields of blocks, by the names that the blocks' settings give them."""
+
+
+class PrefectObjects(pulumi.ComponentResource):
+    """What flows and other objects find in the server by name."""
+
+    blocks: dict[str, pulumi.Output[str]]
+    """Ids of the blocks' documents, by TYPE/NAME."""
+
+    def __init__(self, name: str, args: PrefectObjectsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("prefect-selfhost:index:PrefectObjects", name, None, opts)
+        settings, api_url, held = args.settings, args.server.api_url_here, args.server.holds(self)
+        for variable in settings.variables:
+            Variable(
+                f"{name}-variable-{variable.name}",
+                api_url=api_url,
+                name=variable.name,
+                value=variable.value,
+                tags=variable.tags,
+                adopt=variable.adopt,
+                opts=held,
+            )
+        for limit in settings.global_concurrency_limits:
+            GlobalConcurrencyLimit(
+                f"{name}-limit-{limit.name}",
+                api_url=api_url,
+                name=limit.name,
+                limit=limit.limit,
+                active=limit.active,
+                slot_decay_per_second=limit.slot_decay_per_second,
+                adopt=limit.adopt,
+                opts=held,
+            )
+        for tag_limit in settings.tag_concurrency_limits:
+            TagConcurrencyLimit(
+                f"{name}-tag-limit-{tag_limit.tag}",
+                api_url=api_url,
+                tag=tag_limit.tag,
+                limit=tag_limit.limit,
+                adopt=tag_limit.adopt,
+                opts=held,
+            )
+        self.blocks = {}
+        for block in settings.blocks:
+            self.blocks[block.key] = self._block(f"{name}-block-{block.key}", block, args, held)
+        self.register_outputs({"blocks": self.blocks})
+
+    def _block(
+        self, name: str, block: BlockSettings, args: PrefectObjectsArgs, opts: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
+        return Block(
+            name,
+            api_url=args.server.api_url_here,
+            type=block.type,
+            name=block.name,
+            data=block.data,
+            secrets={path: args.secret_fields[secret] for path, secret in block.secrets.items()},
+            references={path: self.blocks[other] for path, other in block.references.items()},
+            adopt=block.adopt,
+            opts=opts,
+        ).block_document_id

@@ -1,0 +1,203 @@
+"""What a stack file keeps in the Prefect server: pools with their queues, variables, limits, blocks."""
+
+from typing import Any, ClassVar
+
+import pytest
+
+from components.settings import WorkQueueSettings
+from components.settings.prefect_objects import (
+    BlockSettings,
+    GlobalConcurrencyLimitSettings,
+    TagConcurrencyLimitSettings,
+    VariableSettings,
+)
+from tests.settings.stack_file import parsed, problems, secret_keys, stack_file
+
+OBJECTS: dict[str, Any] = {
+    "variables": {"region": {"value": "eu"}, "tables": {"value": ["a", None], "tags": ["x"], "adopt": True}},
+    "concurrencyLimits": {
+        "warehouse": {"limit": 3},
+        "API calls": {"limit": 10, "active": False, "slotDecayPerSecond": 0.5, "adopt": True},
+    },
+    "tagConcurrencyLimits": {"gpu": {"limit": 0, "adopt": True}},
+    "blocks": {
+        "s3-bucket/lake": {"data": {"bucket_name": "b"}, "references": {"credentials": "aws-credentials/z"}},
+        "aws-credentials/z": {"secrets": {"aws_secret_access_key": "lake-key"}, "adopt": True},
+    },
+}
+SECRETS = {"secretField-lake-key": "f1e1d-52"}
+
+
+class TestObjects:
+    def test_a_stack_file_that_names_none_has_none(self) -> None:
+        assert not parsed(stack_file()).objects
+
+    def test_every_key_arrives(self) -> None:
+        objects = parsed(stack_file(**OBJECTS, **SECRETS)).objects
+
+        assert objects.variables == (
+            VariableSettings(name="region", value="eu", tags=(), adopt=False),
+            VariableSettings(name="tables", value=["a", None], tags=("x",), adopt=True),
+        )
+        assert objects.global_concurrency_limits == (
+            GlobalConcurrencyLimitSettings(
+                name="API calls", limit=10, active=False, slot_decay_per_second=0.5, adopt=True
+            ),
+            GlobalConcurrencyLimitSettings(
+                name="warehouse", limit=3, active=True, slot_decay_per_second=0, adopt=False
+            ),
+        )
+        assert objects.tag_concurrency_limits == (TagConcurrencyLimitSettings(tag="gpu", limit=0, adopt=True),)
+        assert objects.secret_fields == ("lake-key",)
+
+    def test_a_block_comes_after_those_that_it_refers_to(self) -> None:
+        credentials, bucket = parsed(stack_file(**OBJECTS, **SECRETS)).objects.blocks
+
+        assert credentials == BlockSettings(
+            type="aws-credentials",
+            name="z",
+            data={},
+            secrets={"aws_secret_access_key": "lake-key"},
+            references={},
+            adopt=True,
+        )
+        assert (bucket.key, bucket.references) == ("s3-bucket/lake", {"credentials": "aws-credentials/z"})
+
+    @pytest.mark.parametrize("value", ["", 0, 1.5, False, None, [], {}])
+    def test_a_variable_may_be_anything(self, value: object) -> None:
+        (variable,) = parsed(stack_file(variables={"v": {"value": value}})).objects.variables
+
+        assert variable.value == value
+
+    @pytest.mark.parametrize(
+        ("tables", "key", "given"),
+        [
+            ({"variables": {"Region": {"value": 1}}}, "variables.Region", "is no good name"),
+            ({"variables": {"v": {}}}, "variables.v.value", "is missing"),
+            ({"variables": {"v": {"value": "x" * 5000}}}, "variables.v.value", "is too long"),
+            ({"variables": {"v": {"value": 1, "tags": "x"}}}, "variables.v.tags", "is 'x'"),
+            ({"variables": {"v": {"value": 1, "tag": "x"}}}, "variables.v.tag", "did you mean tags?"),
+            ({"variables": {"v": "eu"}}, "variables.v", "is 'eu'"),
+            ({"concurrencyLimits": {"a/b": {"limit": 1}}}, 'concurrencyLimits["a/b"]', "is no good name"),
+            ({"concurrencyLimits": {"a": {}}}, "concurrencyLimits.a.limit", "is missing"),
+            ({"concurrencyLimits": {"a": {"limit": -1}}}, "concurrencyLimits.a.limit", "is -1"),
+            ({"concurrencyLimits": {"a": {"limit": 1, "active": 1}}}, "concurrencyLimits.a.active", "is 1"),
+            (
+                {"concurrencyLimits": {"a": {"limit": 1, "slotDecayPerSecond": -1}}},
+                "concurrencyLimits.a.slotDecayPerSecond",
+                "is -1",
+            ),
+            ({"tagConcurrencyLimits": {"a": {"limit": "x"}}}, "tagConcurrencyLimits.a.limit", "is 'x'"),
+            ({"blocks": {"lake": {}}}, "blocks.lake", "is no good name"),
+            ({"blocks": {"a/b": {"data": 1}}}, 'blocks["a/b"].data', "is 1"),
+            ({"blocks": {"a/b": {"references": {"c": "a/d"}}, "a/c": {}}}, 'blocks["a/b"].references.c', "is 'a/d'"),
+            ({"blocks": {"a/b": {"secrets": {"c": "not good"}}}}, 'blocks["a/b"].secrets.c', "is 'not good'"),
+        ],
+    )
+    def test_what_is_wrong_is_told_where_it_stands(self, tables: dict[str, Any], key: str, given: str) -> None:
+        found = problems(stack_file(**tables))
+
+        assert key in found
+        assert given in found[key].given
+
+    def test_blocks_that_refer_to_each_other_are_a_circle(self) -> None:
+        blocks = {"a/b": {"references": {"x": "a/c"}}, "a/c": {"references": {"x": "a/b"}}}
+
+        ((key, problem),) = problems(stack_file(blocks=blocks)).items()
+
+        assert key in {'blocks["a/b"]', 'blocks["a/c"]'}
+        assert "refers to itself" in problem.given
+
+
+class TestSecretFields:
+    BLOCKS: ClassVar[dict[str, Any]] = {
+        "blocks": {"aws-credentials/z": {"secrets": {"aws_secret_access_key": "lake-key"}}}
+    }
+
+    def test_a_secret_that_a_block_names_must_be_there(self) -> None:
+        problem = problems(stack_file(**self.BLOCKS))["secretField-lake-key"]
+
+        assert problem.given == "is missing"
+        assert problem.command == "pulumi config set --stack dev --secret secretField-lake-key"
+
+    def test_it_must_be_a_secret_and_is_not_shown(self) -> None:
+        values = stack_file(**self.BLOCKS, **SECRETS)
+        problem = problems(values, secrets=secret_keys(values) - SECRETS.keys())["secretField-lake-key"]
+
+        assert "clear text" in problem.given
+        assert SECRETS["secretField-lake-key"] not in str(problem)
+
+    def test_one_that_no_block_names_is_told(self) -> None:
+        assert problems(stack_file(**SECRETS))["secretField-lake-key"].given == "is named by no block"
+
+
+class TestWorkPools:
+    def test_every_key_arrives_and_the_queue_that_is_served_first_is_the_first(self) -> None:
+        pool_table = {
+            "type": "docker",
+            "description": "Nightly",
+            "paused": True,
+            "jobVariables": {"image": "i", "env": {"A": None}},
+            "adopt": True,
+            "workQueues": {
+                "default": {},
+                "Low!": {"priority": 9, "description": "later", "concurrencyLimit": 1, "paused": True, "adopt": True},
+                "urgent": {"priority": 1},
+            },
+        }
+        pools = {pool.name: pool for pool in parsed(pools_file(nightly=pool_table)).work_pools}
+        pool = pools["nightly"]
+
+        assert (pool.type, pool.description, pool.paused, pool.adopt) == ("docker", "Nightly", True, True)
+        assert pool.job_variables == {"image": "i", "env": {"A": None}}
+        assert [queue.name for queue in pool.queues] == ["urgent", "Low!", "default"]
+        assert pool.queues[1] == WorkQueueSettings(
+            name="Low!", description="later", concurrency_limit=1, priority=9, paused=True, adopt=True
+        )
+        assert pools["default"].job_variables is None
+
+    @pytest.mark.parametrize(
+        ("pool", "key", "given"),
+        [
+            ({"paused": "no"}, "paused", "is 'no'"),
+            ({"description": 1}, "description", "is 1"),
+            ({"jobVariables": ["image"]}, "jobVariables", "is ['image']"),
+            ({"workQueues": {"a/b": {}}}, 'workQueues["a/b"]', "is no good name"),
+            ({"workQueues": {"a": {"priority": 0}}}, "workQueues.a.priority", "is 0"),
+            ({"workQueues": {"a": {"colour": 0}}}, "workQueues.a.colour", "is not a setting"),
+        ],
+    )
+    def test_what_is_wrong_is_told_where_it_stands(self, pool: dict[str, Any], key: str, given: str) -> None:
+        assert given in problems(pools_file(nightly=pool))[f"workPools.nightly.{key}"].given
+
+    def test_two_queues_of_a_pool_have_two_priorities(self) -> None:
+        queues = {"a": {"priority": 1}, "b": {"priority": 1}, "c": {"priority": 2}}
+
+        problem = problems(pools_file(nightly={"workQueues": queues}))["workPools.nightly.workQueues.b.priority"]
+
+        assert "another queue" in problem.given
+
+    def test_the_worker_of_a_stack_serves_the_one_pool_that_it_can(self) -> None:
+        settings = parsed(stack_file(workPools={"default": {}, "k8s": {"type": "kubernetes"}}))
+
+        assert [worker.work_pool for worker in settings.workers] == ["default"]
+
+    def test_it_serves_no_pool_of_another_type(self) -> None:
+        pools = {"k8s": {"type": "kubernetes"}, "etl": {}}
+
+        problem = problems(stack_file(workPools=pools, workers={"w": {"workPool": "k8s"}}))["workers.w.workPool"]
+
+        assert "another type" in problem.given
+        assert problem.command.endswith("workers.w.workPool etl")
+
+    def test_a_stack_whose_workers_have_no_pool_to_serve_needs_one(self) -> None:
+        workers = {"a": {"healthPort": 4211}, "b": {}}
+
+        ((key, problem),) = problems(stack_file(workPools={"k8s": {"type": "kubernetes"}}, workers=workers)).items()
+
+        assert key == "workPools.k8s.type"
+        assert problem.command.endswith("workPools.k8s.type process")
+
+
+def pools_file(**pools: Any) -> dict[str, str]:
+    return stack_file(workPools={"default": {}, **pools}, workers={"w": {"workPool": "default"}})
