@@ -17,6 +17,8 @@ from components.prefect_api.server_version import check_version
 Properties = dict[str, Any]
 """Inputs or outputs of a resource, by name. The engine drops those that are None."""
 
+_LONGEST_DIFFERENCE = 160
+
 
 class PrefectProvider(dynamic.ResourceProvider):
     """Brings an object of the server to what is declared. Subclasses say how it is found, made, changed and removed.
@@ -142,7 +144,9 @@ class PrefectProvider(dynamic.ResourceProvider):
         return cls.identity | cls.settings | {"api_url", "adopt"}
 
     def _difference(self, key: str, found: Properties, props: Properties) -> str:
-        return key if key in self.secret else f"{key} ({found.get(key)!r} there, {props.get(key)!r} here)"
+        there, here = repr(found.get(key)), repr(props.get(key))
+        is_shown = key not in self.secret and len(there + here) <= _LONGEST_DIFFERENCE
+        return f"{key} ({there} there, {here} here)" if is_shown else key
 
 
 def changed(keys: frozenset[str] | set[str], olds: Properties, news: Properties) -> list[str]:

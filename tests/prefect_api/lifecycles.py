@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.prefect_api import blocks, concurrency_limits, variables, work_pools, work_queues
 from components.prefect_api.client import PrefectClient
-from components.prefect_api.provider import PrefectProvider
+from components.prefect_api.provider import PrefectProvider, canonical_json
 from components.prefect_api.resources import (
     BlockProvider,
     GlobalConcurrencyLimitProvider,
@@ -34,6 +33,7 @@ class Lifecycle:
         replacing: an input that replaces it.
         by_hand: changes it past Pulumi.
         secret: text that no message may show.
+        upserted: whether Prefect makes it when it is changed and gone.
         prepare: makes what it lives in.
     """
 
@@ -43,6 +43,7 @@ class Lifecycle:
     replacing: Mapping[str, Any]
     by_hand: Callable[[PrefectClient], None]
     secret: str = ""
+    upserted: bool = False
     prepare: Callable[[PrefectClient], None] = field(default=lambda _: None)
 
 
@@ -65,13 +66,13 @@ LIFECYCLES = {
             "type": "process",
             "concurrency_limit": 2.0,
             "paused": False,
-            "job_variables": json.dumps({"env": {"A": "1"}}),
+            "job_variables": canonical_json({"env": {"A": "1"}}),
         },
         in_place={
             "concurrency_limit": 3.0,
             "paused": True,
             "description": "Nightly",
-            "job_variables": json.dumps({"env": {"B": "2"}, "stream_output": False}),
+            "job_variables": canonical_json({"env": {"B": "2"}, "stream_output": False}),
         },
         replacing={"type": "docker"},
         by_hand=lambda client: work_pools.update(client, "life", base_job_template={}, paused=True),
@@ -86,8 +87,8 @@ LIFECYCLES = {
     ),
     "Variable": Lifecycle(
         provider=VariableProvider,
-        inputs={"name": "life", "value": json.dumps({"a": [1, None]}), "tags": ["x", "y"]},
-        in_place={"value": json.dumps("text"), "tags": []},
+        inputs={"name": "life", "value": canonical_json({"a": [1, None]}), "tags": ["x", "y"]},
+        in_place={"value": canonical_json("text"), "tags": []},
         replacing={"name": "other"},
         by_hand=lambda client: variables.update(client, "life", 3, tags=["by-hand"]),
     ),
@@ -104,6 +105,7 @@ LIFECYCLES = {
         in_place={"limit": 0.0},
         replacing={"tag": "other"},
         by_hand=lambda client: concurrency_limits.set_of_tag(client, "life", 9),
+        upserted=True,
     ),
     "SecretBlock": Lifecycle(
         provider=SecretBlockProvider,
@@ -118,12 +120,12 @@ LIFECYCLES = {
         inputs={
             "type": "aws-credentials",
             "name": "life",
-            "data": json.dumps({"aws_access_key_id": "AKIA", "aws_client_parameters": {"use_ssl": True}}),
-            "secrets": json.dumps({"aws_secret_access_key": "dont-show-me"}),
+            "data": canonical_json({"aws_access_key_id": "AKIA", "aws_client_parameters": {"use_ssl": True}}),
+            "secrets": canonical_json({"aws_secret_access_key": "dont-show-me"}),
         },
         in_place={
-            "data": json.dumps({"aws_client_parameters": {"use_ssl": False, "endpoint_url": "http://s3"}}),
-            "secrets": json.dumps({"aws_secret_access_key": "dont-show-me-either"}),
+            "data": canonical_json({"aws_client_parameters": {"use_ssl": False, "endpoint_url": "http://s3"}}),
+            "secrets": canonical_json({"aws_secret_access_key": "dont-show-me-either"}),
         },
         replacing={"type": "minio-credentials"},
         by_hand=lambda client: _change_block(

@@ -10,6 +10,7 @@ from pulumi.runtime import rpc
 from components.prefect_api import blocks, work_pools, work_queues
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.errors import PrefectApiError
+from components.prefect_api.provider import canonical_json
 from components.prefect_api.resources import (
     BlockProvider,
     CanaryRunProvider,
@@ -251,7 +252,7 @@ class TestBlock:
             **block,
             "type": "gcp-credentials",
             "data": json.dumps({"project": "lake"}),
-            "secrets": json.dumps({"service_account_info": info}),
+            "secrets": canonical_json({"service_account_info": info}),
         }
         created = provider.create(gcp)
 
