@@ -133,7 +133,9 @@ class HostScope:
         `content` takes the place of `file.content` where it is only known later or is secret.
         """
         text = pulumi.Output.from_input(file.content if content is None else content)
-        resource = self._command(suffix, self._host.platform.file(file), text, after)
+        platform = self._host.platform
+        payload = text.apply(lambda known: platform.file_payload(file, known))
+        resource = self._command(suffix, platform.file(file), payload, after)
         written = text.apply(lambda known: fingerprint(file.path, file.mode, file.owner, known))
         return Step(resource, written, resource.stdout)
 

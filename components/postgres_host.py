@@ -95,7 +95,8 @@ class PostgresHost(pulumi.ComponentResource):
         programs = {"version": args.version, "lock": RUNTIME, "lock_fingerprint": lock_fingerprint(RUNTIME)}
         source = [on.file("apt-source", _apt_source(args.apt_source))] if args.apt_source else []
         installed = on.script("install", "install-postgresql", programs, after=source)
-        cluster = on.script("cluster", "create-postgresql-cluster", programs, after=[installed], protect=args.protect)
+        whose = {**programs, "service": SERVICE}
+        cluster = on.script("cluster", "create-postgresql-cluster", whose, after=[installed], protect=args.protect)
         certificate = _certificate(on, args, installed) if layout.certificate_file else None
         configured = _configuration(on, args, layout, [cluster, *([certificate] if certificate else [])])
         service = on.service("service", _service(on, args, layout), reads=[installed], after=[cluster, configured])
@@ -199,7 +200,7 @@ def _service(on: HostScope, args: PostgresHostArgs, layout: ClusterLayout) -> Se
     return Service(
         name=SERVICE,
         description="PostgreSQL for Prefect",
-        command=(on.path("runtime", "postgresql", "postgres"), "-D", on.path("configuration", "postgresql")),
+        command=(args.host.platform.postgresql("postgres"), "-D", on.path("configuration", "postgresql")),
         user="postgres",
         working_directory=on.path("data"),
         runtime_directory=layout.socket_directory,
@@ -216,7 +217,8 @@ def _configuration(on: HostScope, args: PostgresHostArgs, layout: ClusterLayout,
     settings = pulumi.Output.from_input(memory).apply(
         lambda known: {**tuning(known, args.max_connections, args.memory_share), **args.settings}
     )
-    who = access.identities(args.host.platform.system_user("postgres"))
+    user = args.host.platform.system_user("postgres")
+    who = access.identities(user) if user else ()
     accesses = access.cluster_access(args.clients, args.monitoring_from)
 
     def file(name: str, content: str = "") -> HostFile:

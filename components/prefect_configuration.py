@@ -104,4 +104,4 @@ def environment_file(platform: Platform, service: str, variables: Mapping[str, s
 def secrets_file(platform: Platform, service: str) -> HostFile:
     """Return the environment file of a service that only its user may read, still empty."""
     path = platform.path("configuration", f"{service}.secrets.env")
-    return HostFile(path=path, content="", mode="0600", owner="prefect")
+    return HostFile(path=path, content="", mode="0600", owner="prefect", service=service)

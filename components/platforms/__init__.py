@@ -12,6 +12,7 @@ from components.platforms.contract import (
 )
 from components.platforms.linux import Linux
 from components.platforms.local import Local, default_directory
+from components.platforms.windows import Windows, WindowsPrograms
 
 __all__ = [
     "SCRIPTS",
@@ -22,6 +23,8 @@ __all__ = [
     "Platform",
     "ScheduledTask",
     "Service",
+    "Windows",
+    "WindowsPrograms",
     "default_directory",
     "fingerprint",
     "lock_fingerprint",

@@ -35,6 +35,8 @@ class HostFile:
     content: str
     mode: str = "0644"
     owner: Literal["root", "prefect", "postgres"] = "root"
+    service: str = ""
+    """The one service that reads it, where services have accounts of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ class Platform(Protocol):
     """Scripts that look at a host before anything is changed."""
 
     def path(self, area: Area, *parts: str) -> str:
-        """Return the full path of something of kind `area`."""
+        """Return the full path of something of kind `area`; empty for a socket where PostgreSQL has none."""
         ...
 
     def python(self, environment: str) -> str:
@@ -116,12 +118,20 @@ class Platform(Protocol):
         """Return the full path of the Python that `service` runs on, whichever its environment is at the time."""
         ...
 
+    def postgresql(self, program: str) -> str:
+        """Return the full path of a program of PostgreSQL, such as `psql`, whichever its version is."""
+        ...
+
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:
-        """Return the system user by whom the services of `user` run here."""
+        """Return the system user by whom the services of `user` run here; empty if each has an account of its own."""
         ...
 
     def file(self, file: HostFile) -> Commands:
-        """Return the commands that write `file`, its content on stdin, and remove it."""
+        """Return the commands that write `file`, its payload on stdin, and remove it."""
+        ...
+
+    def file_payload(self, file: HostFile, content: str) -> str:
+        """Return what writing `file` with this `content` reads on stdin."""
         ...
 
     def script(self, name: str) -> Commands:

@@ -45,6 +45,10 @@ class Linux:
         """Return the Python behind a link that the service's start moves."""
         return self.python(f"current/{service}")
 
+    def postgresql(self, program: str) -> str:
+        """Return a program behind the link that the installation makes."""
+        return self.path("runtime", "postgresql", program)
+
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:
         """Return the user of that name."""
         return user
@@ -52,6 +56,10 @@ class Linux:
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as root."""
         return bash.file_commands(file, PRIVILEGED)
+
+    def file_payload(self, file: HostFile, content: str) -> str:  # noqa: ARG002 - what else there is to it is in the command
+        """Return the content."""
+        return content
 
     def script(self, name: str) -> Commands:
         """Run a script of scripts/linux as root."""

@@ -49,6 +49,10 @@ class Local:
         """Return the Python behind a link that the service's start moves."""
         return self.python(f"current/{service}")
 
+    def postgresql(self, program: str) -> str:
+        """Return a program behind the link that the installation makes."""
+        return self.path("runtime", "postgresql", program)
+
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:  # noqa: ARG002 - one for all
         """Return whoever runs Pulumi; for root, services all run as the user `prefect`."""
         user_id = os.geteuid()
@@ -57,6 +61,10 @@ class Local:
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as whoever runs Pulumi; for root, services all run as the user `prefect`."""
         return bash.file_commands(file if file.owner == "root" else replace(file, owner="prefect"))
+
+    def file_payload(self, file: HostFile, content: str) -> str:  # noqa: ARG002 - what else there is to it is in the command
+        """Return the content."""
+        return content
 
     def script(self, name: str) -> Commands:
         """Run a script of scripts/local as whoever runs Pulumi."""

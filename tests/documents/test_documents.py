@@ -19,7 +19,7 @@ SOURCES = sorted(
 )
 
 TOP_LEVEL = {path.name for path in CHECKOUT.iterdir() if path.is_dir()} - {".local", ".git"}
-FILE = re.compile(r"\.(py|sh|md|ya?ml|toml|txt|conf|png|svg)$")
+FILE = re.compile(r"\.(py|sh|ps1|md|ya?ml|toml|txt|conf|png|svg)$")
 PULUMI_COMMANDS = {
     "cancel",
     "config",

@@ -12,7 +12,7 @@ SHIPPED = sorted(
     path
     for place in ("components", "policies", "toolchain", "scripts")
     for path in (CHECKOUT / place).rglob("*")
-    if path.suffix in {".py", ".sh"}
+    if path.suffix in {".py", ".sh", ".ps1"}
 )
 
 

@@ -6,12 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from components.platforms import HostFile, Linux, Local, Platform, Service, default_directory, fingerprint
+from components.platforms import (
+    HostFile,
+    Linux,
+    Local,
+    Platform,
+    Service,
+    Windows,
+    WindowsPrograms,
+    default_directory,
+    fingerprint,
+)
 from components.platforms.linux import PRIVILEGED
 from tests.settings.stack_file import CHECKOUT
 
-PLATFORMS: list[Platform] = [Linux(), Local("/srv/prefect")]
-"""That they satisfy the protocol is checked by mypy, on this very line."""
+POSIX: list[Platform] = [Linux(), Local("/srv/prefect")]
+PLATFORMS: list[Platform] = [
+    *POSIX,
+    Windows("D:/Prefect", WindowsPrograms(python="C:/python.exe", shawl="D:/shawl.exe", shawl_sha256="ab" * 32)),
+]
+"""That they satisfy the protocol is checked by mypy, on these very lines."""
 
 OUTSIDE = sorted(path for path in CHECKOUT.glob("components/*.py") if not path.stem.startswith("settings"))
 """The components; the settings speak of directories and users because people name them there."""
@@ -30,20 +44,12 @@ SERVICE = Service(
 class TestEveryPlatform:
     def test_it_has_a_directory_of_scripts(self, platform: Platform) -> None:
         scripts = CHECKOUT / "scripts" / platform.name
-        assert {"prelude.sh", "preflight.sh", "prepare-host.sh", "service.sh"} <= {
-            path.name for path in scripts.iterdir()
-        }
+        assert {"prelude", "preflight", "prepare-host", "service"} <= {path.stem for path in scripts.iterdir()}
 
     def test_its_areas_are_apart(self, platform: Platform) -> None:
         areas = [platform.path(area) for area in ("configuration", "data", "runtime", "run", "log")]
         assert len(set(areas)) == 5
         assert platform.path("data", "a", "b") == f"{platform.path('data')}/a/b"
-
-    def test_a_file_is_written_and_removed(self, platform: Platform) -> None:
-        commands = platform.file(HostFile(path="/etc/it's here", content="unused", mode="0600", owner="prefect"))
-        assert commands.create.endswith(""" write-file 0600 prefect '/etc/it'"'"'s here'""")
-        assert commands.delete is not None
-        assert commands.delete.endswith("""rm -f '/etc/it'"'"'s here'""")
 
     def test_the_content_of_a_file_is_in_no_command(self, platform: Platform) -> None:
         one, other = (platform.file(HostFile(path="/etc/a", content=content)) for content in ("one", "other"))
@@ -69,6 +75,21 @@ class TestEveryPlatform:
     def test_plain_values_are_written_as_they_are(self, platform: Platform) -> None:
         variables = {"A": "", "B": "a=b", "C": "50% of $HOME `id` #1 é", "D": "a;b"}
         assert platform.environment_file(variables) == "A=\nB=a=b\nC=50% of $HOME `id` #1 é\nD=a;b\n"
+
+
+@pytest.mark.parametrize("platform", POSIX, ids=lambda platform: platform.name)
+class TestPosixPlatforms:
+    def test_a_file_is_written_and_removed(self, platform: Platform) -> None:
+        commands = platform.file(HostFile(path="/etc/it's here", content="unused", mode="0600", owner="prefect"))
+        assert commands.create.endswith(""" write-file 0600 prefect '/etc/it'"'"'s here'""")
+        assert commands.delete is not None
+        assert commands.delete.endswith("""rm -f '/etc/it'"'"'s here'""")
+
+    def test_a_file_is_its_content_on_standard_input(self, platform: Platform) -> None:
+        assert platform.file_payload(HostFile(path="/etc/a", content="unused"), "one\ntwo") == "one\ntwo"
+
+    def test_programs_of_postgresql_are_behind_one_link(self, platform: Platform) -> None:
+        assert platform.postgresql("psql") == platform.path("runtime", "postgresql", "psql")
 
 
 def test_linux_keeps_to_the_filesystem_hierarchy() -> None:

@@ -1,0 +1,66 @@
+"""How a PowerShell script and its settings travel to a Windows host: all on stdin, nothing spliced into code.
+
+The command line is the same for all scripts: PowerShell and, encoded, scripts/windows/bootstrap.ps1. It has nothing
+that a shell would read as anything else, so it works whichever shell OpenSSH starts (cmd.exe, PowerShell, bash); nor
+has it a path, as those differ in what a backslash is. Its options:
+https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_powershell_exe
+
+The payload is a JSON object in ASCII, so that no code page matters and a preview shows the differences of its values.
+Its first line has the length and the SHA-256 of what follows: early releases of OpenSSH for Windows lose input.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+from components.platforms.contract import SCRIPTS, Commands
+
+PLACE = SCRIPTS / "windows"
+
+LONGEST_COMMAND = 8000
+"""Characters that a command line may have: cmd.exe takes 8191, with its own name and options among them."""
+
+TAKEN = frozenset({"args", "error", "function", "home", "host", "input", "matches", "pid", "profile", "pshome", "pwd"})
+"""Names of settings that PowerShell or the bootstrap use themselves."""
+
+
+def script_commands(name: str) -> Commands:
+    """Return the commands that run a script's functions `create` and, where it has one, `delete`."""
+    deletes = re.search(r"^function delete\b", _text(name), re.MULTILINE)
+    return Commands(create=command("create"), delete=command("delete") if deletes else None)
+
+
+def command(function: str) -> str:
+    """Return the command line that reads a payload and calls `function` of its script."""
+    lines = _text("bootstrap").splitlines()
+    code = "\n".join(line.strip() for line in lines if not line.strip().startswith("#"))
+    encoded = base64.b64encode(f"$function = '{function}'\n{code}".encode("utf-16-le")).decode()
+    return f"powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {encoded}"
+
+
+def script_payload(name: str, settings: Mapping[str, str]) -> str:
+    """Return the stdin of a script.
+
+    Raises:
+        ValueError: a setting's name is not in lower case or is used by PowerShell, or its value has more than one line.
+    """
+    for key, value in settings.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key in TAKEN:
+            raise ValueError(f"setting {key!r} of script {name}: use lower-case letters, digits and underscores")
+        if "\n" in value or "\0" in value:
+            raise ValueError(f"setting {key} of script {name} has more than one line; pass it as a file")
+    return payload(name, settings)
+
+
+def payload(name: str, settings: Mapping[str, str]) -> str:
+    """Return the stdin of a script whose settings are known to be good; their values may have many lines."""
+    script = "\n".join([_text("prelude"), _text(name)])
+    body = json.dumps({"settings": settings, "script": script}, indent=1).removeprefix("{\n")
+    digest = hashlib.sha256(body.encode("ascii")).hexdigest()
+    return f'{{"sha256": "{digest}", "length": {len(body)},\n{body}'
+
+
+def _text(name: str) -> str:
+    return (PLACE / f"{name}.ps1").read_text(encoding="ascii")

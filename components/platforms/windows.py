@@ -1,0 +1,136 @@
+"""A Windows server reached by SSH, its services kept by the service control manager.
+
+Paths have forward slashes, which Windows takes as well, and which mean nothing in PostgreSQL's and Prefect's files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from components.platforms import bash, powershell
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
+from components.platforms.windows_service import definition, service_sid
+
+EVERYBODY = "S-1-5-32-545"
+"""The group of all users, by its SID: names of groups are translated.
+https://learn.microsoft.com/en-us/windows-server/identity/ad-ds/manage/understand-security-identifiers"""
+
+
+DIRECTORY = "C:/ProgramData/Prefect"
+"""Where a host keeps everything when the stack file does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowsPrograms:
+    """What no Windows has of itself: the host's owner puts it there, offline if need be, and says where."""
+
+    python: str
+    """Full path of an installed python.exe, which environments are made of."""
+    shawl: str
+    """Full path of shawl.exe, which runs programs as services."""
+    shawl_sha256: str
+    postgresql_archive: str = ""
+    """Full path of the zip of PostgreSQL's programs; empty on a host without a database."""
+    postgresql_archive_sha256: str = ""
+
+
+class Windows:
+    """Commands for an administrator on a Windows server."""
+
+    name = "windows"
+    preflight: tuple[str, ...] = ("preflight",)
+
+    def __init__(self, directory: str, programs: WindowsPrograms) -> None:
+        self.directory = directory
+        self.programs = programs
+
+    def path(self, area: Area, *parts: str) -> str:
+        """Return a path below the host's directory, and none for a socket: PostgreSQL has none here."""
+        return "" if area == "socket" else "/".join([self.directory, area, *parts])
+
+    def python(self, environment: str) -> str:
+        """Return the Python of a virtual environment."""
+        return self.path("runtime", environment, "Scripts", "python.exe")
+
+    def current(self, service: str) -> str:
+        """Return the Python behind a junction that the service's start moves."""
+        return self.python(f"current/{service}")
+
+    def postgresql(self, program: str) -> str:
+        """Return a program of PostgreSQL, behind a junction; beside its directory is what it reads."""
+        return self.path("runtime", "postgresql", "bin", f"{program}.exe")
+
+    def system_user(self, user: Literal["prefect", "postgres"]) -> str:  # noqa: ARG002 - one for none
+        """Return none: each service has an account of its own, and PostgreSQL does not ask who is at the other end."""
+        return ""
+
+    def file(self, file: HostFile) -> Commands:  # noqa: ARG002 - all of it is in the payload
+        """Write and remove a file."""
+        return powershell.script_commands("file")
+
+    def file_payload(self, file: HostFile, content: str) -> str:
+        """Return where the file is to be, who may read it besides administrators, its content, and a script's text."""
+        readers = EVERYBODY if int(file.mode, 8) & 0o004 else service_sid(file.service) if file.service else ""
+        settings = {"path": file.path, "readers": readers, "content": content}
+        return powershell.payload("file", {**settings, **self._given()})
+
+    def script(self, name: str) -> Commands:
+        """Run a script of scripts/windows."""
+        return powershell.script_commands(name)
+
+    def payload(self, name: str, settings: Mapping[str, str]) -> str:
+        """Return settings, what this host has been given, and script text."""
+        return powershell.script_payload(name, {**settings, **self._given()})
+
+    def service_definition(self, service: Service) -> HostFile:
+        """Return what the service control manager and Shawl are to be told, as JSON."""
+        program, *arguments = service.command
+        command = [program, *arguments]
+        if service.environment_files:
+            # PYTHON... variables would come too late: the interpreter runs when they are read
+            command = [program, "-X", "utf8", "-u", self.launcher, *service.environment_files, "--", *arguments]
+        text = definition(service, self.wrapper, command, self.path("log", service.name))
+        return HostFile(path=self.path("configuration", "services", f"{service.name}.json"), content=text)
+
+    @property
+    def launcher(self) -> str:
+        """Full path of the program that gives a service its environment."""
+        return self.path("runtime", "launch.py")
+
+    @property
+    def wrapper(self) -> str:
+        """Full path of the copy of Shawl: named after its content, as one that runs cannot be replaced."""
+        return self.path("runtime", f"shawl-{self.programs.shawl_sha256[:8].lower()}.exe")
+
+    def program(self, name: str) -> HostFile:
+        """Not offered yet: backups, certificates and alerts are programs for Linux."""
+        raise NotImplementedError(f"the platform windows has no program {name}")
+
+    def task_definitions(self, task: ScheduledTask) -> dict[str, HostFile]:
+        """Not offered yet, as no program is."""
+        raise NotImplementedError(f"the platform windows cannot schedule {task.name}")
+
+    def environment_file(self, variables: Mapping[str, str]) -> str:
+        """Return NAME=value lines, taken literally by launch.py."""
+        return bash.environment_lines(variables)
+
+    def host_files(self) -> dict[str, HostFile]:
+        """Return the requirements of pip itself, and the program that gives a service its environment."""
+        pip = (SCRIPTS / "runtime" / "pip.txt").read_text()
+        launcher = (SCRIPTS / "templates" / "launch.py").read_text()
+        return {
+            "pip-requirements": HostFile(path=self.path("runtime", "requirements", "pip.txt"), content=pip),
+            "launcher": HostFile(path=self.launcher, content=launcher),
+        }
+
+    def _given(self) -> dict[str, str]:
+        """Return what every script may ask for: where everything is, and what the host's owner put there."""
+        return {
+            "root": self.directory,
+            "wrapper": self.wrapper,
+            "base_python": self.programs.python,
+            "shawl": self.programs.shawl,
+            "shawl_sha256": self.programs.shawl_sha256,
+            "postgresql_archive": self.programs.postgresql_archive,
+            "postgresql_archive_sha256": self.programs.postgresql_archive_sha256,
+        }

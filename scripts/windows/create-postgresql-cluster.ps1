@@ -1,0 +1,49 @@
+# A PostgreSQL cluster: initdb once. What it is configured by is put into force by apply-postgresql-configuration.
+# There is no delete: removing the host sets the data aside.
+
+$cluster = "$data/postgresql"
+$programs = "$runtime/postgresql/bin"
+$passwords = "$configuration/postgresql/pgpass.conf"
+
+function create {
+    if ([IO.File]::Exists("$cluster/PG_VERSION")) {
+        $found = (Read-File "$cluster/PG_VERSION").Trim()
+        $said = "$(Invoke-Program "$programs/postgres.exe" @('--version'))"
+        if ($said -notmatch "\(PostgreSQL\) $found\.") {
+            fail "the cluster in $cluster is of PostgreSQL $found, the programs are $said. Dump it with $found and restore it into a new one."
+        }
+        unchanged "the cluster in $cluster is there"
+        return
+    }
+    Remove-Directory "$cluster.new"
+    New-Directory "$cluster.new"
+    # initdb takes the rights of administrators from itself, so that the user must have some of their own for a while
+    $user = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+    Set-Access "$cluster.new" ($full_access + "*${user}:(OI)(CI)F" + "*$(Get-ServiceSid):(OI)(CI)F")
+    New-Directory "$configuration/postgresql"
+    $password = Get-RandomPassword
+    Write-Secret $passwords "*:*:*:postgres:$password`n"
+    Write-Secret "$cluster.password" $password @("*${user}:R")
+    try {
+        $null = Invoke-Program "$programs/initdb.exe" @('--pgdata', "$cluster.new", '--username', 'postgres', '--pwfile', "$cluster.password",
+            '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C')
+    } finally {
+        Remove-File "$cluster.password"
+    }
+    $null = Invoke-Program 'icacls.exe' @((Get-NativePath "$cluster.new"), '/remove:g', "*$user")
+    Move-Item -LiteralPath "$cluster.new" -Destination $cluster
+    changed "made a cluster in $cluster"
+}
+
+# Get-ServiceSid: of the account that the service will have, which is known before it is there
+function Get-ServiceSid {
+    if ("$(Invoke-Program 'sc.exe' @('showsid', $service))" -notmatch 'S-1-5-80(-\d+){5}') { fail "sc.exe showsid $service told no SID." }
+    $Matches[0]
+}
+
+# until Pulumi sets the wished one
+function Get-RandomPassword {
+    $bytes = New-Object byte[] 24
+    (New-Object Security.Cryptography.RNGCryptoServiceProvider).GetBytes($bytes)
+    [BitConverter]::ToString($bytes) -replace '-'
+}

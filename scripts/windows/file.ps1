@@ -1,0 +1,19 @@
+# A file with its content, and who may read it besides administrators. It is replaced whole, never seen half-written, and
+# what is secret is at no time in a file that others may read.
+
+function create {
+    $grants = @(if ($readers -ne '') { "*${readers}:R" })
+    $new = "$path.new"
+    $before = Get-State
+    New-Directory ([IO.Path]::GetDirectoryName($path))
+    Write-Secret $new $content $grants
+    Move-Item -LiteralPath $new -Destination $path -Force
+    if ($before -eq (Get-State)) { unchanged $path } else { changed "$path, $([DateTime]::UtcNow.ToString('s'))Z" }
+}
+
+function Get-State { "$(Get-Access $path)`n$(Read-File $path)" }
+
+function delete {
+    Remove-File $path
+    changed "removed $path"
+}

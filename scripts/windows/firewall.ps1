@@ -1,0 +1,37 @@
+# Lets in what is declared, by rules of a group of its own. What else Windows Firewall lets in, or drops, stays as it is: SSH
+# has a rule that came with it.
+
+$group = 'Prefect'
+
+function create {
+    $before = Get-State
+    $wished = @(Split-Words $openings)
+    foreach ($rule in Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue) {
+        if ($rule.Name -notin ($wished | ForEach-Object { Get-RuleName $_ })) { Remove-NetFirewallRule -Name $rule.Name }
+    }
+    foreach ($opening in $wished) { Open-Port $opening }
+    foreach ($profile_of_network in Get-NetFirewallProfile) {
+        if (-not $profile_of_network.Enabled) { Write-Line "note: Windows Firewall is off for networks of the kind $($profile_of_network.Name), so everything comes in there." }
+    }
+    $told = if ($openings -eq '') { 'nothing' } else { $openings }
+    if ($before -eq (Get-State)) { unchanged "$told comes in besides what Windows lets in" } else { changed "$told comes in besides what Windows lets in" }
+}
+
+# Open-Port OPENING: `tcp:443`, or `tcp:5432@10.0.0.5,10.0.0.6` for these alone
+function Open-Port($opening) {
+    $name = Get-RuleName $opening
+    if (Get-NetFirewallRule -Name $name -ErrorAction SilentlyContinue) { return }
+    $protocol, $port = ($opening -split '@')[0] -split ':'
+    $sources = if ($opening.Contains('@')) { ($opening -split '@')[1] -split ',' } else { 'Any' }
+    $null = New-NetFirewallRule -Name $name -Group $group -DisplayName "Prefect: $opening" -Direction Inbound -Action Allow -Protocol $protocol -LocalPort $port -RemoteAddress $sources
+}
+
+function Get-RuleName($opening) { "prefect-$($opening -replace '[^A-Za-z0-9.]', '-')" }
+
+function Get-State { "$(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue | ForEach-Object { $_.Name } | Sort-Object)" }
+
+function delete {
+    $rules = @(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue)
+    foreach ($rule in $rules) { Remove-NetFirewallRule -Name $rule.Name }
+    if ($rules.Count -eq 0) { unchanged 'there was no rule' } else { changed 'the firewall lets in what it did before' }
+}

@@ -1,0 +1,49 @@
+# A Prefect version in a directory of its own, from its hash-locked requirements. What services still run from stays
+# and is the way back; older ones go.
+
+function create {
+    Install-Environment
+    Remove-Superseded
+}
+
+function Install-Environment {
+    $wanted = Read-File "$runtime/requirements/$lock.txt"
+    if ($wanted -eq (Read-File "$directory/.complete")) {
+        unchanged "$directory is installed"
+        return
+    }
+    Write-Line "installing $lock; this may take some minutes"
+    Remove-Directory $directory
+    $null = Invoke-Program $base_python @('-m', 'venv', $directory)
+    # first a pip that reads locks with extras, which the one in older Pythons does not
+    Install-Locked 'pip'
+    Install-Locked $lock
+    Write-File "$directory/.complete" $wanted
+    changed "installed $lock"
+}
+
+function Install-Locked($name) {
+    $options = @('--quiet', '--no-input', '--disable-pip-version-check', '--require-hashes', '--requirement', "$runtime/requirements/$name.txt")
+    if ($wheel_directory -ne '') { $options = @('--no-index', '--find-links', $wheel_directory) + $options }
+    $outcome = Get-Outcome "$directory/Scripts/python.exe" (@('-m', 'pip', 'install') + $options)
+    if ($outcome.code -ne 0) {
+        fail "$name could not be installed: $(Get-End $outcome.lines)`nCheck the disk, and the directory of wheels (server.wheelDirectory) or the package index (pip config list)."
+    }
+}
+
+function Remove-Superseded {
+    $used = @(Get-ChildItem -Path "$runtime/current" -ErrorAction SilentlyContinue | ForEach-Object { Get-Runtime $_.Name })
+    foreach ($candidate in Get-Environment) {
+        if ($candidate -ne $directory -and $candidate -notin $used) { Remove-Directory $candidate }
+    }
+}
+
+# Get-Environment: the full path of each, with forward slashes
+function Get-Environment {
+    Get-ChildItem -Path "$runtime/prefect-*" -Directory -ErrorAction SilentlyContinue | ForEach-Object { "$runtime/$($_.Name)" }
+}
+
+function delete {
+    foreach ($environment in Get-Environment) { Remove-Directory $environment }
+    changed 'removed Prefect'
+}

@@ -1,0 +1,121 @@
+# Looks at this host before anything is changed, and tells all that is in the way at once.
+
+$problems = New-Object Collections.ArrayList
+
+function finding($text) { $null = $problems.Add("error: $text") }
+
+function note($text) { Write-Line "note: $text" }
+
+function create {
+    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Programs', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
+        try { & "Test-$check" } catch { finding "the check of $check broke: $_ See what is special about this host, or report it." }
+    }
+    if ($problems.Count -gt 0) { throw ($problems -join "`n") }
+    unchanged 'system, programs, names, disk, memory and ports are as needed'
+}
+
+function Test-Role($role) { " $roles ".Contains(" $role ") }
+
+# 17763 is Windows Server 2019; its own OpenSSH is too old, which is told apart
+function Test-System {
+    $system = Get-CimInstance -ClassName Win32_OperatingSystem
+    if ([int] $system.BuildNumber -lt 17763) { finding "$($system.Caption) is not supported. Use Windows Server 2022 or 2025, or 2019 with a newer OpenSSH." }
+    if ($system.ProductType -eq 1) { note "$($system.Caption) is no server: it may sleep, and restart for updates." }
+    if ($system.OSArchitecture -notmatch '64') { finding 'this Windows has 32 bits. Use one with 64.' }
+    if ($PSVersionTable.PSVersion -lt [version] '5.1') { finding "PowerShell is $($PSVersionTable.PSVersion). Install Windows Management Framework 5.1." }
+}
+
+function Test-Rights {
+    $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
+    $principal = New-Object Security.Principal.WindowsPrincipal($identity)
+    if (-not $principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
+        finding "$($identity.Name) is no administrator here. Log in by SSH as a user of the group Administrators; for its key: icacls and administrators_authorized_keys in https://learn.microsoft.com/windows-server/administration/openssh/openssh_keymanagement"
+    }
+}
+
+function Test-OpenSsh {
+    $service = Get-CimInstance -ClassName Win32_Service -Filter "Name='sshd'"
+    if (-not $service) { return }
+    $program = $service.PathName -replace '^"?(.+?\.exe).*$', '$1'
+    $version = [version] ((Get-Item -LiteralPath $program).VersionInfo.FileVersion -replace '^[^0-9]*([0-9]+(\.[0-9]+)+).*$', '$1')
+    if ($version -lt [version] '7.9') { finding "OpenSSH is $version; before 7.9 it loses input. Install a newer one: https://github.com/PowerShell/Win32-OpenSSH/releases" }
+    if ($service.StartMode -ne 'Auto') { finding 'the SSH server does not start when this host boots. In PowerShell: Set-Service -Name sshd -StartupType Automatic' }
+}
+
+function Test-Programs {
+    $problem = Get-GivenProblem $shawl $shawl_sha256 'Shawl'
+    if ($problem -ne '' -and -not [IO.File]::Exists($wrapper)) { finding $problem }
+    if ((Test-Role 'server') -or (Test-Role 'worker')) { Test-Python }
+    if ((Test-Role 'postgres') -and -not [IO.Directory]::Exists("$runtime/postgresql")) {
+        $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
+        if ($problem -ne '') { finding $problem }
+    }
+    if (-not [IO.File]::Exists("$env:SystemRoot/System32/vcruntime140.dll")) {
+        finding "the Visual C++ runtime is missing, without which neither PostgreSQL nor some Python packages start. Install vc_redist.x64.exe: https://learn.microsoft.com/cpp/windows/latest-supported-vc-redist"
+    }
+    if ($wheel_directory -ne '' -and -not [IO.Directory]::Exists($wheel_directory)) {
+        finding "the directory of wheels $wheel_directory is not there. Fill it by make wheelhouse and copy it to this host, or say where it is: pulumi config set --path server.wheelDirectory DIRECTORY"
+    }
+}
+
+function Test-Python {
+    if (-not [IO.File]::Exists($base_python)) {
+        finding "there is no Python at $base_python. Install one of 3.10 to 3.14 for all users, or say where it is in the stack file."
+        return
+    }
+    $code = 'import ensurepip, sys, venv; sys.exit(not ((3, 10) <= sys.version_info < (3, 15) and sys.maxsize > 2**32))'
+    if ((Get-Outcome $base_python @('-I', '-c', $code)).code -ne 0) { finding "the Python at $base_python cannot be used. Install one of 3.10 to 3.14, 64 bits, with pip." }
+    if ($base_python -like '*/Users/*' -or $base_python -like '*/WindowsApps/*') {
+        finding "the Python at $base_python is one user's own, whom services are not. Install it for all users."
+    }
+}
+
+function Test-Disk {
+    $drive = New-Object IO.DriveInfo($root.Substring(0, 1))
+    if (-not $drive.IsReady) {
+        finding "there is no drive $($root.Substring(0, 2)). Choose another directory for this host in the stack file."
+        return
+    }
+    $free = [int] ($drive.AvailableFreeSpace / 1048576)
+    if ($free -lt 6144) { finding "only $free MiB are free on $($drive.Name), 6144 are needed. Make room, or choose a directory on another drive." }
+    if ($drive.DriveFormat -notin 'NTFS', 'ReFS') { finding "$($drive.Name) has the file system $($drive.DriveFormat), which has no access lists. Use one with NTFS." }
+}
+
+function Test-Memory {
+    $total = [int] ((Get-CimInstance -ClassName Win32_OperatingSystem).TotalVisibleMemorySize / 1024)
+    $needed = 1536
+    foreach ($role in 'postgres', 'server', 'worker') { if (Test-Role $role) { $needed += 512 } }
+    if ($total -lt $needed) { finding "this host has $total MiB of memory, at least $needed are needed for $roles. Give it more, or move something to another host." }
+}
+
+function Test-Names {
+    foreach ($name in Split-Words $names) {
+        try { $null = [Net.Dns]::GetHostAddresses($name) } catch {
+            finding "the name $name is not found from this host. Mend its DNS, or give the address in the stack file."
+        }
+    }
+}
+
+# A port is ours if an earlier run reserved it; see prepare-host.
+function Test-Ports {
+    $reserved = " $((Read-File "$configuration/ports").Trim()) "
+    foreach ($entry in Split-Words $ports) {
+        $key, $port = $entry -split '=', 2
+        if ($reserved -match "=$port ") { continue }
+        $listener = Get-NetTCPConnection -State Listen -LocalPort $port -ErrorAction SilentlyContinue | Select-Object -First 1
+        if (-not $listener) { continue }
+        $program = (Get-Process -Id $listener.OwningProcess).ProcessName
+        finding "port $port is taken by $program. Stop it, or choose another: pulumi config set --path $key PORT"
+    }
+}
+
+# What is installed is up to 150 characters below its directory, and flows write longer paths.
+function Test-Paths {
+    if ($root.Length -gt 60) { finding "the directory $root is too long a name: Windows takes paths of 259 characters. Choose a shorter one in the stack file." }
+    $long = Get-ItemProperty -Path 'HKLM:\SYSTEM\CurrentControlSet\Control\FileSystem' -Name LongPathsEnabled -ErrorAction SilentlyContinue
+    if (-not $long -or $long.LongPathsEnabled -ne 1) { note 'long paths are not enabled, so flows fail with paths of more than 259 characters. https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation' }
+}
+
+function Test-Clock {
+    if ((Get-ServiceState 'W32Time') -ne 'Running') { note 'the Windows Time service does not run. Runs are scheduled by the clock: see that something sets it.' }
+}

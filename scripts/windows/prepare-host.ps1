@@ -1,0 +1,51 @@
+# Directories, and the copy of Shawl that services run. Removing the host sets its data aside; only `purge=true` deletes it.
+# What administrators write into belongs to them, so that no service can put a junction there.
+
+function create {
+    $before = Get-State
+    foreach ($area in $configuration, $data, $runtime, $run, $log) { New-Directory $area }
+    # settings are for everybody to read, their secrets have an access of their own; data and logs are for their services
+    Set-Access $root ($full_access + "*${everybody}:(OI)(CI)RX")
+    foreach ($area in $data, $run, $log) { Set-Access $area ($full_access + "*${everybody}:RX") }
+    Install-Shawl
+    Write-File "$configuration/ports" "$ports`n"
+    if ($before -eq (Get-State)) { unchanged 'directories and Shawl are there' } else { changed 'made directories and installed Shawl' }
+}
+
+function Get-State {
+    $states = foreach ($place in $root, $configuration, $data, $runtime, $run, $log, $wrapper) { Get-Access $place }
+    "$states $(Read-File "$configuration/ports")"
+}
+
+function Install-Shawl {
+    if ([IO.File]::Exists($wrapper)) { return }
+    $problem = Get-GivenProblem $shawl $shawl_sha256 'Shawl'
+    if ($problem -ne '') { fail $problem }
+    Copy-Item -LiteralPath $shawl -Destination "$wrapper.new" -Force
+    # Windows asks before it runs what came from the Internet, and a service has nobody to answer
+    Unblock-File -LiteralPath "$wrapper.new"
+    Move-Item -LiteralPath "$wrapper.new" -Destination $wrapper -Force
+}
+
+function delete {
+    $outcome = 'there was no data'
+    foreach ($area in $configuration, $runtime, $run) { Remove-Directory $area }
+    if ($purge -eq 'true') {
+        Remove-Directory $data
+        Remove-Directory $log
+        $outcome = 'the data too'
+    } elseif (Test-Data) {
+        $kept = "$root/kept/$([DateTime]::UtcNow.ToString('yyyy-MM-ddTHH-mm-ssZ'))"
+        New-Directory "$root/kept"
+        Set-Access "$root/kept" $full_access
+        Move-Item -LiteralPath $data -Destination $kept
+        $outcome = "the data is kept in $kept"
+    } else {
+        Remove-Directory $data
+    }
+    changed "removed the directories; $outcome"
+}
+
+function Test-Data {
+    [bool] (Get-ChildItem -LiteralPath $data -Recurse -File -Force -ErrorAction SilentlyContinue | Select-Object -First 1)
+}

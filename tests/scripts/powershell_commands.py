@@ -1,0 +1,47 @@
+"""What the scripts for Windows may call: commands of Windows PowerShell 5.1, and programs of Windows Server 2019 on.
+
+Each with the parameters that are used; https://learn.microsoft.com/powershell/module/?view=powershell-5.1 has them all.
+"""
+
+COMMANDS: dict[str, set[str]] = {
+    "Add-Type": {"AssemblyName"},
+    "Copy-Item": {"LiteralPath", "Destination", "Force"},
+    "ConvertFrom-Json": set(),
+    "ForEach-Object": set(),
+    "Get-Acl": {"LiteralPath"},
+    "Get-ChildItem": {"Path", "LiteralPath", "Directory", "File", "Recurse", "Force", "ErrorAction"},
+    "Get-CimInstance": {"ClassName", "Filter"},
+    "Get-Content": {"LiteralPath", "Tail"},
+    "Get-FileHash": {"LiteralPath", "Algorithm"},
+    "Get-Item": {"LiteralPath"},
+    "Get-ItemProperty": {"Path", "Name", "ErrorAction"},
+    "Get-NetFirewallProfile": set(),
+    "Get-NetFirewallRule": {"Name", "Group", "ErrorAction"},
+    "Get-NetTCPConnection": {"State", "LocalPort", "ErrorAction"},
+    "Get-Process": {"Id"},
+    "Get-Service": {"Name", "ErrorAction"},
+    "Invoke-CimMethod": {"InputObject", "MethodName", "Arguments"},
+    "Move-Item": {"LiteralPath", "Destination", "Force"},
+    "New-Item": {"ItemType", "Path", "Value", "Force"},
+    "New-NetFirewallRule": {
+        *("Name", "Group", "DisplayName", "Direction", "Action", "Protocol", "LocalPort", "RemoteAddress"),
+    },
+    "New-Object": set(),
+    "New-Service": {"Name", "BinaryPathName", "DisplayName", "StartupType"},
+    "Remove-NetFirewallRule": {"Name"},
+    "Select-Object": {"First", "Last"},
+    "Set-Location": {"LiteralPath"},
+    "Set-StrictMode": {"Version"},
+    "Set-Variable": {"Name", "Value"},
+    "Sort-Object": set(),
+    "Start-Service": {"Name"},
+    "Start-Sleep": {"Seconds", "Milliseconds"},
+    "Stop-Service": {"Name", "Force", "NoWait"},
+    "Test-Path": {"LiteralPath"},
+    "Unblock-File": {"LiteralPath"},
+    "Where-Object": set(),
+    "Write-Debug": set(),
+}
+
+PROGRAMS = {"icacls.exe", "sc.exe"}
+"""Windows' own, named with .exe: `sc` alone is Set-Content in PowerShell 5.1."""

@@ -1,0 +1,158 @@
+"""Every script for Windows can be parsed, and keeps to what Windows PowerShell 5.1 has.
+
+None of them runs here: what is told is told of the syntax tree.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from components.platforms.powershell import TAKEN
+from tests.scripts.powershell import PARSER, Script
+from tests.scripts.powershell_commands import COMMANDS, PROGRAMS
+from tests.settings.stack_file import CHECKOUT
+
+PLACE = CHECKOUT / "scripts" / "windows"
+PRELUDE = Script(PLACE / "prelude.ps1")
+SCRIPTS = [Script(path) for path in sorted(PLACE.glob("*.ps1"))]
+CALLED = [script for script in SCRIPTS if script.path.stem not in {"bootstrap", "prelude"}]
+
+GIVEN = {"root", "base_python", "shawl", "shawl_sha256", "wrapper", "postgresql_archive", "postgresql_archive_sha256"}
+"""Settings that every script gets from its platform."""
+
+SETTINGS = {
+    "apply-postgresql-configuration": {"service"},
+    "create-postgresql-cluster": {"service"},
+    "file": {"path", "readers", "content"},
+    "firewall": {"openings"},
+    "install-postgresql": set(),
+    "install-runtime": {"lock", "directory", "wheel_directory"},
+    "measure-memory": set(),
+    "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
+    "preflight": {"ports", "roles", "names", "wheel_directory"},
+    "prepare-host": {"ports", "purge"},
+    "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},
+    "set-postgresql-password": {"password"},
+}
+"""Settings that each script reads, of those that components give it."""
+
+
+def name(script: Script) -> str:
+    return script.path.name
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+class TestEveryScript:
+    def test_it_is_plain_text_whatever_code_page_reads_it(self, script: Script) -> None:
+        assert script.text.isascii()
+        assert b"\r" not in script.text
+        assert b"\t" not in script.text
+
+    def test_it_can_be_parsed(self, script: Script) -> None:
+        assert script.syntax_errors == []
+
+    def test_its_lines_are_short_enough_to_be_read(self, script: Script) -> None:
+        limit = 220  # sentences of messages are not broken
+        assert [line for line in script.text.decode().splitlines() if len(line) > limit and "http" not in line] == []
+
+    def test_it_calls_what_there_is(self, script: Script) -> None:
+        known = {command.lower() for command in COMMANDS} | PRELUDE.functions | script.functions
+        assert [call for call in script.calls if call.name.lower() not in known] == []
+
+    def test_its_commands_have_these_parameters_in_5_1(self, script: Script) -> None:
+        parameters = {command.lower(): {one.lower() for one in has} for command, has in COMMANDS.items()}
+        wrong = [
+            (call, one)
+            for call in script.calls
+            for one in call.parameters
+            if one.lower() not in parameters.get(call.name.lower(), set())
+        ]
+        assert wrong == []
+
+    def test_its_programs_are_windows_own_and_named_whole(self, script: Script) -> None:
+        quoted = {text.strip("'\"") for _, text in script.strings if re.fullmatch(r"['\"][\w-]+\.exe['\"]", text)}
+        assert quoted - {"conhost.exe"} <= PROGRAMS
+
+    def test_it_reads_no_variable_that_nobody_sets(self, script: Script) -> None:
+        settings = {
+            *SETTINGS.get(script.path.stem, set()),
+            *(GIVEN if script.path.stem != "bootstrap" else {"function"}),
+        }
+        assert script.variables - script.set_variables - PRELUDE.set_variables - settings == set()
+
+    def test_a_colon_after_a_variable_in_a_text_is_no_scope(self, script: Script) -> None:
+        r"""`"$name: text"` is an error of syntax that the grammar lets pass."""
+        assert [
+            text for _, text in script.strings if re.search(r'^@?".*\$[A-Za-z_]\w*:(?!:)', text) and "$env:" not in text
+        ] == []
+
+    def test_it_has_no_syntax_that_came_after_5_1(self, script: Script) -> None:
+        assert re.findall(r"&&|\|\||\?\?|\?\.|-Parallel\b|\bclean\s*\{", script.code) == []
+
+    def test_it_writes_no_files_by_commands_that_add_marks_or_change_encodings(self, script: Script) -> None:
+        assert re.findall(r"Out-File|Set-Content|Add-Content|Tee-Object|(?<![0-9&])>{1,2}(?!&)", script.code) == []
+
+    def test_it_prints_nothing_beside_its_lines(self, script: Script) -> None:
+        assert re.findall(r"Write-(Host|Output|Error|Warning|Verbose|Information)", script.code) == []
+
+    def test_it_builds_no_code_from_text(self, script: Script) -> None:
+        found = re.findall(r"Invoke-Expression|\biex\b|\[ScriptBlock\]::Create", script.code, re.IGNORECASE)
+        assert found == ([] if script.path.stem != "bootstrap" else ["[ScriptBlock]::Create"])
+
+    def test_it_removes_directories_without_following_what_is_in_them(self, script: Script) -> None:
+        assert "Remove-Item" not in script.code
+
+    def test_accounts_are_named_by_their_sids(self, script: Script) -> None:
+        assert [
+            text for _, text in script.strings if re.search(r"BUILTIN|NT AUTHORITY|Administrators:|Everyone", text)
+        ] == []
+
+    def test_native_errors_are_read_in_one_place(self, script: Script) -> None:
+        """The first line that a program writes on its standard error would end the script."""
+        assert script.code.count("2>") == (1 if script.path.stem == "prelude" else 0)
+
+
+@pytest.mark.parametrize("script", CALLED, ids=name)
+class TestEveryCalledScript:
+    def test_it_has_create(self, script: Script) -> None:
+        assert "create" in script.functions
+
+    def test_it_ends_with_a_word_that_pulumi_shows(self, script: Script) -> None:
+        assert {"changed", "unchanged"} & {call.name for call in script.calls}
+
+    def test_each_of_its_functions_is_used(self, script: Script) -> None:
+        text = script.text.decode().lower()
+        used = {
+            function for function in script.functions if len(re.findall(rf"(?<![\w-]){function}(?![\w-])", text)) > 1
+        }
+        by_name = {
+            function
+            for function in script.functions
+            if script.path.stem == "preflight" and function.startswith("test-")
+        }
+        assert script.functions - used - by_name <= {"create", "delete"}
+
+    def test_it_has_the_name_of_a_script_for_linux(self, script: Script) -> None:
+        others = {path.stem for place in ("linux", "posix") for path in (CHECKOUT / "scripts" / place).glob("*.sh")}
+        assert script.path.stem in others | {"file"}
+
+    def test_its_settings_can_be_variables(self, script: Script) -> None:
+        assert SETTINGS[script.path.stem] & TAKEN == set()
+
+
+def test_every_check_of_the_preflight_is_there() -> None:
+    preflight = Script(PLACE / "preflight.ps1")
+    (listed,) = re.findall(r"foreach \(\$check in (.+)\) \{", preflight.text.decode())
+    assert {f"test-{check}" for check in re.findall(r"'(\w+)'", listed.lower())} <= preflight.functions
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["function a {", "if ($a) { 'b' } else", "$a = $b ? 1 : 2", "'never ends"],
+)
+def test_a_script_that_is_no_powershell_is_found(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.ps1"
+    path.write_text(text)
+    assert Script(path).syntax_errors != []
+    assert PARSER.parse(b"").root_node is not None
