@@ -23,9 +23,13 @@ up: ## bring STACK (default: dev) up
 login: ## print what to log in with
 	@$(RUN) pulumi stack output authString --show-secrets --stack '$(STACK)'
 
-preview: ## show what `make up` would change
+preview: ## show what `make up` would change and what that means
 	@$(RUN) python -m toolchain.stack '$(STACK)'
-	@$(RUN) pulumi preview --diff --stack '$(STACK)'
+	@$(RUN) python -m toolchain.preview '$(STACK)'
+
+diagram: ## draw STACK's topology, what would change marked
+	@$(RUN) python -m toolchain.stack '$(STACK)'
+	@$(RUN) python -m toolchain.preview --only-diagram '$(STACK)'
 
 down: ## stop STACK's services on this machine; keeps the data
 	@$(RUN) python -m toolchain.services stop '$(STACK)'
@@ -70,4 +74,4 @@ wheelhouse: ## download Prefect for hosts without a package index; ARGS="--pytho
 clean: ## remove the tools; keeps state, passphrase and data
 	@$(TOOLCHAIN) clean
 
-.PHONY: help up login preview down destroy env test e2e check lock policypack wheelhouse clean
+.PHONY: help up login preview diagram down destroy env test e2e check lock policypack wheelhouse clean

@@ -29,3 +29,11 @@ def test_an_example_previews(clone: Stack, example: Path) -> None:
     preview = owner.make("preview", f"STACK={name}").output
 
     assert " to create" in preview
+    assert "Everything is new: nothing that runs now is touched." in preview
+    assert "all kept" in preview, "an example breaks a policy"
+    written = clone.layout.local / "preview" / name
+    picture = (written / "topology.svg").read_text()
+    for service in ("prefect-server", "prefect-postgresql", "nginx", "TLS :5432" if name == "split" else ":5432"):
+        assert f">{service}</text>" in picture
+    assert "nothing of it runs yet" in picture
+    assert (written / "comment.md").read_text().startswith(f"<!-- prefect-selfhost preview of {name} -->\n")

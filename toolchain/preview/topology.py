@@ -1,0 +1,306 @@
+"""What stands where and who talks to whom, read from the plan: hosts, services, ports, data flows, and what changes."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from policies.network import STACK, is_loopback
+from policies.resources import Resource
+from policies.steps import Script, WrittenFile, step
+from toolchain.preview.plan import Change, Operation, Plan
+
+HOST = "prefect-selfhost:index:Host"
+Role = Literal["worker", "proxy", "server", "database", "other"]
+STRENGTH: tuple[Operation, ...] = ("same", "update", "create", "replace", "delete")
+"""From what is least to what is most; of several changes the strongest is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceNode:
+    """A program that runs on a host."""
+
+    name: str
+    """Its unit, such as `prefect-server`."""
+    host: str
+    role: Role
+    detail: str = ""
+    """What it serves: a public URL, work pools, a version."""
+    port: str = ""
+    operation: Operation = "same"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostNode:
+    """A machine of the stack that carries something."""
+
+    name: str
+    address: str = ""
+    platform: str = ""
+    jump_host: str = ""
+    schedules: tuple[str, ...] = ()
+    """What runs at set times: `prefect-backup 02:30`."""
+    openings: tuple[str, ...] = ()
+    """What its firewall lets in: `443/tcp from anywhere`; none where there is no firewall."""
+    operation: Operation = "same"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """A service talks to another, or people to it: then there is no `source`."""
+
+    source: ServiceNode | None
+    target: ServiceNode
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """A stack, as a person would draw it."""
+
+    hosts: tuple[HostNode, ...]
+    services: tuple[ServiceNode, ...]
+    flows: tuple[Flow, ...]
+    work_pools: tuple[str, ...] = ()
+    elsewhere: tuple[ServiceNode, ...] = field(default=())
+    """What the stack uses but does not run, such as a managed PostgreSQL; its `host` is its address."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it is there yet."""
+        nodes: list[HostNode | ServiceNode] = [*self.hosts, *self.services]
+        return {node.operation for node in nodes} == {"create"}
+
+
+def strongest(operations: Iterable[Operation]) -> Operation:
+    """Return the operation that says most; `same` for none."""
+    return max(operations, key=STRENGTH.index, default="same")
+
+
+class Steps:
+    """The changes of a plan by name, each with the host it happens on."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.changes = {change.resource.name: change for change in plan.changes}
+
+    def host(self, resource: Resource) -> str | None:
+        """Return the name of the host that a step happens on: each waits for its host to be prepared."""
+        for name in (resource.name, *sorted(resource.depends_on)):
+            parent = self.changes[name].resource.parent if name in self.changes else None
+            if parent and parent in self.changes and self.changes[parent].resource.type == HOST:
+                return parent
+        return None
+
+    def files(self) -> Iterator[tuple[Change, WrittenFile]]:
+        """Yield every file that is written or removed."""
+        for change in self.changes.values():
+            done = step(change.resource)
+            if isinstance(done, WrittenFile):
+                yield change, done
+
+    def scripts(self, name: str) -> Iterator[tuple[Change, Script]]:
+        """Yield every run of one script."""
+        for change in self.changes.values():
+            done = step(change.resource)
+            if isinstance(done, Script) and done.name == name:
+                yield change, done
+
+    def service(self, resource: Resource) -> str | None:
+        """Return the unit that a run of the script `service` starts: it waits for the unit's definition."""
+        for name in sorted(resource.depends_on):
+            done = step(self.changes[name].resource) if name in self.changes else None
+            if isinstance(done, WrittenFile) and done.service:
+                return done.service
+        return None
+
+    def environment(self, host: str, service: str) -> dict[str, str]:
+        """Return what a service's plain environment files hold."""
+        here = [file for change, file in self.files() if self.host(change.resource) == host]
+        definition = next((file.content or "" for file in here if file.service == service), "")
+        paths = re.findall(r"/\S+\.env\b", definition)
+        read = {file.path: file.variables for file in here if file.path in paths}
+        return {name: value for path in paths for name, value in read.get(path, {}).items()}
+
+
+def topology(plan: Plan) -> Topology:
+    """Read the topology from a plan."""
+    steps = Steps(plan)
+    settings = _host_settings(plan)
+    services = [*_services(steps), *_proxies(steps)]
+    flows, elsewhere = _flows(steps, services, settings)
+    return Topology(
+        hosts=tuple(_hosts(steps, settings, services)),
+        services=tuple(services),
+        flows=tuple(flows),
+        work_pools=tuple(sorted(_work_pools(plan))),
+        elsewhere=tuple(elsewhere),
+    )
+
+
+def _host_settings(plan: Plan) -> Mapping[str, Mapping[str, Any]]:
+    for change in plan.changes:
+        if change.resource.type == STACK:
+            found = change.resource.inputs.get("prefect-selfhost:hosts")
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _hosts(
+    steps: Steps, settings: Mapping[str, Mapping[str, Any]], services: Iterable[ServiceNode]
+) -> Iterator[HostNode]:
+    used = {service.host for service in services}
+    for name, change in steps.changes.items():
+        if change.resource.type != HOST or name not in used:
+            continue
+        told = settings.get(name, {})
+        yield HostNode(
+            name=name,
+            address=str(told.get("privateAddress") or told.get("address", "")),
+            platform=str(told.get("platform", "")),
+            jump_host=str(told.get("jumpHost", "")),
+            schedules=tuple(sorted(_schedules(steps, name))),
+            openings=tuple(dict.fromkeys(_openings(steps, name))),
+            operation=change.operation,
+        )
+
+
+def _services(steps: Steps) -> Iterator[ServiceNode]:
+    ports = {key: port for change in steps.changes.values() for key, port in _ports(change.resource)}
+    running = {
+        (steps.host(change.resource), steps.service(change.resource)): change for change, _ in steps.scripts("service")
+    }
+    for change, file in steps.files():
+        host = steps.host(change.resource)
+        if file.service is None or host is None:
+            continue
+        starting = running.get((host, file.service), change)
+        reads = [
+            steps.changes[name].operation for name in starting.resource.depends_on if _reads(steps, name, starting)
+        ]
+        role = _role(file.service)
+        key = f"workers.{file.service.removeprefix('prefect-worker-')}.healthPort"
+        key = {"server": "server.port", "database": "postgres.port"}.get(role, key)
+        yield ServiceNode(
+            name=file.service,
+            host=host,
+            role=role,
+            detail=_detail(steps, file.service, role, file.content or "", host),
+            port=ports.get((host, key), ""),
+            operation=strongest(_only_changes([change.operation, starting.operation, *reads])),
+        )
+
+
+def _only_changes(operations: list[Operation]) -> list[Operation]:
+    """Return what the parts of a service say of it: parts that come or go make a change of one that stays."""
+    definition, *others = operations
+    changed = any(operation != "same" for operation in others)
+    return [definition] if definition != "same" else ["update" if changed else "same"]
+
+
+def _reads(steps: Steps, name: str, starting: Change) -> bool:
+    change = steps.changes.get(name)
+    return (
+        change is not None and change.resource.parent == starting.resource.parent and step(change.resource) is not None
+    )
+
+
+def _proxies(steps: Steps) -> Iterator[ServiceNode]:
+    by_host: dict[str, tuple[Operation, str, str]] = {}
+    for change, site in steps.scripts("nginx-site"):
+        host = steps.host(change.resource)
+        if host and site.settings.get("certificate"):
+            port, name = site.settings.get("port", ""), site.settings.get("server_name", "")
+            by_host[host] = (change.operation, port, name)
+    for host, (operation, port, name) in by_host.items():
+        yield ServiceNode(name="nginx", host=host, role="proxy", detail=name, port=port, operation=operation)
+
+
+def _ports(resource: Resource) -> Iterator[tuple[tuple[str, str], str]]:
+    done = step(resource)
+    if isinstance(done, Script) and done.name == "prepare-host" and resource.parent:
+        for word in done.settings.get("ports", "").split():
+            key, _, port = word.partition("=")
+            yield (resource.parent, key), port
+
+
+def _role(service: str) -> Role:
+    if service.startswith("prefect-worker"):
+        return "worker"
+    if service.startswith("prefect-server"):
+        return "server"
+    return "database" if "postgresql" in service else "other"
+
+
+def _detail(steps: Steps, service: str, role: Role, definition: str, host: str) -> str:
+    if role == "worker":
+        pool = re.search(r"--pool (\S+)", definition)
+        return f"work pool {pool[1]}" if pool else ""
+    if role == "server":
+        for change, script in steps.scripts("install-runtime"):
+            if steps.host(change.resource) == host and "lock" in script.settings:
+                return script.settings["lock"].replace("prefect-", "Prefect ")
+    return {"database": "PostgreSQL"}.get(role, service)
+
+
+def _schedules(steps: Steps, host: str) -> Iterator[str]:
+    for change, script in steps.scripts("timer"):
+        if steps.host(change.resource) == host and change.operation != "delete":
+            yield f"{script.settings.get('task', '')} {script.settings.get('schedule', '')}".strip()
+
+
+def _openings(steps: Steps, host: str) -> Iterator[str]:
+    rule = re.compile(r"^\s*(?:ip6? saddr \{ ([^}]*) \} )?(tcp|udp) dport (\d+) accept$", re.MULTILINE)
+    for change, file in steps.files():
+        if file.path.endswith(".nft") and steps.host(change.resource) == host:
+            for sources, protocol, port in rule.findall(file.content or ""):
+                yield f"{port}/{protocol} from {sources.strip() or 'anywhere'}"
+
+
+def _flows(
+    steps: Steps, services: list[ServiceNode], settings: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Flow], list[ServiceNode]]:
+    owner = {
+        str(told[key]): name for name, told in settings.items() for key in ("address", "privateAddress") if key in told
+    }
+    flows: list[Flow] = []
+    elsewhere: dict[str, ServiceNode] = {}
+
+    def find(role: Role, host: str | None) -> ServiceNode | None:
+        return next((one for one in services if one.role == role and host in (None, one.host)), None)
+
+    for service in services:
+        environment = steps.environment(service.host, service.name)
+        if address := environment.get("PREFECT_SERVER_DATABASE_HOST", ""):
+            port = environment.get("PREFECT_SERVER_DATABASE_PORT", "")
+            here = is_loopback(address)
+            target = find("database", service.host if here else owner.get(address, address))
+            if target is None:
+                node = ServiceNode(name="PostgreSQL", host=address, role="database", detail="already there", port=port)
+                target = elsewhere.setdefault(address, node)
+            encrypted = environment.get("PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_ENABLED") == "true"
+            how = "TLS" if encrypted else "loopback" if here else "clear text"
+            flows.append(Flow(source=service, target=target, label=how))
+        if url := environment.get("PREFECT_API_URL", "") if service.role == "worker" else "":
+            parts = urlsplit(url)
+            here = is_loopback(parts.hostname or "")
+            target = find("server", service.host) if here else find("proxy", None) or find("server", None)
+            if target:
+                label = "HTTPS" if parts.scheme == "https" else "loopback" if here else "clear text"
+                flows.append(Flow(source=service, target=target, label=label))
+        if service.role == "proxy" and (server := find("server", service.host)):
+            flows.append(Flow(source=service, target=server, label="loopback"))
+    for entrance in [one for one in services if one.role == "proxy"] or [
+        one for one in services if one.role == "server"
+    ]:
+        label = "HTTPS" if entrance.role == "proxy" else "HTTP"
+        flows.append(Flow(source=None, target=entrance, label=label))
+    return flows, list(elsewhere.values())
+
+
+def _work_pools(plan: Plan) -> Iterator[str]:
+    for change in plan.changes:
+        if change.resource.type.endswith(":WorkPool") and change.resource.inputs.get("type") and change.new:
+            inputs = change.new.inputs
+            limit = inputs.get("concurrency_limit")
+            yield f"{inputs.get('name')} ({inputs['type']}{f', at most {limit:g}' if limit else ''})"
