@@ -22,7 +22,8 @@ def test_another_version_tells_what_restarts_and_how_long_nobody_can_work(stack:
     assert "The server stops while the schema goes back" in output
     assert "prefect-server restarts on this-machine: UI and API are away for about 5 s." in output
     assert "prefect-worker-default restarts on this-machine" in output
-    assert "- lock=prefect-3.8.8 + lock=prefect-3.8.7" in output
+    assert "- lock=prefect-3.8.8 " in output
+    assert "+ lock=prefect-3.8.7 " in output
     picture = (stack.layout.local / "preview" / stack.name / "topology.svg").read_text()
     assert "services: 2 changed, 1 unchanged" in picture
 
