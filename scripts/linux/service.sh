@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # One service under systemd: started, restarted if what it was started from changed, healthy in the end. If that fails
 # in another Python environment than before, the one before serves again.
-: "${runtime:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+: "${runtime:?}" "${data:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
 
 unit=$service.service
 # gone after a reboot, as nobody recorded then what the service was started from
@@ -24,7 +24,7 @@ create() {
   switch_runtime "$service" "$environment"
   if ! restart; then
     end=$(journalctl --unit "$unit" --lines 20 --no-pager --output cat 2>&1)
-    fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s.$(go_back_to "$before") The end of its log, journalctl --unit $service:
+    fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s.$(go_back_to "$before")$(full_disk) The end of its log, journalctl --unit $service:
 $end"
   fi
   echo "$fingerprint" >"$record"
@@ -42,6 +42,13 @@ go_back_to() {
   if [ -z "$1" ] || [ "$1" = "$environment" ] || [ ! -d "$1" ]; then return; fi
   switch_runtime "$service" "$1"
   if restart; then echo " It serves again from $1."; else echo " From $1 it was not healthy either."; fi
+}
+
+# Programs seldom say so clearly.
+full_disk() {
+  local free
+  free=$(df --block-size=1M --output=avail "$data" | tail -n 1)
+  [ "$free" -ge 16 ] || echo " The disk is full, $((free)) MiB are free in $data: make room there, then run pulumi up again."
 }
 
 is_up() { runs && healthy "$health_url"; }

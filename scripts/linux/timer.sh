@@ -25,6 +25,8 @@ delete() {
   fi
   systemctl disable --now --quiet "$task.timer"
   systemctl stop "$task.service"
+  # when it last ran, as timers with Persistent= remember
+  rm -f "/var/lib/systemd/timers/stamp-$task.timer"
   systemctl reset-failed "$task.service" "$task-failed.service" 2>/dev/null || true
   changed "$task is not scheduled any more"
 }

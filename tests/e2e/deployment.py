@@ -1,9 +1,10 @@
 """The whole program on booted hosts: the stack `prod` of a clone, and what a test looks at on its hosts."""
 
-import shlex
-from collections.abc import Iterator, Mapping
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,24 @@ import yaml
 from components.prefect_api import deployments
 from components.settings.hosts import HostSettings
 from components.tunnel import Tunnel
+from tests.engine.checkout import clean_environment, make_clone
 from tests.engine.commands import PROJECT, Result, StackCommands, wait_until
-from tests.engine.conftest import free_ports
+from tests.engine.conftest import free_ports, short_directory
 from tests.hosts.debian_host import DebianHost
 
+OLD, NEW = "3.8.7", "3.8.8"
+"""The versions between which a stack is upgraded and rolled back; they have the same schema."""
 DATABASE, SERVER, WORKER = "prefect-postgresql", "prefect-server", "prefect-worker-default"
+SERVICES = "prefect-postgresql.service 'prefect-server*.service' 'prefect-worker-*.service' nginx.service"
+"""The stack's services as systemctl takes them; not the tasks, which come and go."""
 API_PORT = 4200
 FLOWS = "/srv/flows"
 """Where the flows of tests/e2e/flows stand on hosts with workers; everybody may read them."""
 RUN_SECONDS = 120
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+RecordProperty = Callable[[str, object], None]
+"""Notes what a test measured, for the table at the end."""
 
 Configuration = Mapping[str, Any]
 """A stack file: a table for each of its keys."""
@@ -35,11 +44,13 @@ class Deployment(StackCommands):
     Attributes:
         hosts: each host by its name in the stack file.
         server_host: name of the one with the Prefect server.
+        seen_command_lines: of all processes during the first `up`.
     """
 
     hosts: Mapping[str, DebianHost]
     server_host: str
     name: str = "prod"
+    seen_command_lines: set[str] = field(default_factory=set, repr=False)
 
     # --- the stack
 
@@ -58,15 +69,33 @@ class Deployment(StackCommands):
         self.config_set_secret("secretBlock-example", "what only flows may know")
         self.learn_secrets()
 
+    def first_up(self, configuration: Configuration) -> None:
+        """Bring the stack up as its owner would; a flow can run afterwards."""
+        self.write_stack_file(configuration)
+        self.make_ready()
+        self.make("up", f"STACK={self.name}", "YES=1")
+        self.place_flows()
+
     def up(self, expect: int | None = 0) -> Result:
         """Run `pulumi up` without a preview before it."""
         return self.pulumi("up", "--yes", "--skip-preview", expect=expect)
+
+    def start_up(self, log: Path) -> "subprocess.Popen[bytes]":
+        """Start a `pulumi up` that writes what it prints to `log`, and return at once."""
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--stack", self.name, "--non-interactive"]
+        return self.start([*command, "--color", "never"], self.shell_environment(), log)
+
+    def failing_up(self) -> str:
+        """Run a `pulumi up` that must fail, and return what it printed."""
+        result = self.up(expect=None)
+        assert result.status != 0, f"`pulumi up` was expected to fail:\n{result.output}"
+        return result.output
 
     # --- the hosts
 
     def processes(self, host: str) -> dict[str, int]:
         """Return the main process of each of the stack's services that runs on a host, by its unit's name."""
-        shown = self.hosts[host].run("systemctl show --property=Id,MainPID 'prefect-*.service' nginx.service").stdout
+        shown = self.hosts[host].run(f"systemctl show --property=Id,MainPID {SERVICES}").stdout
         units = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.split("\n\n")]
         return {unit["Id"].removesuffix(".service"): int(unit["MainPID"]) for unit in units if unit["MainPID"] != "0"}
 
@@ -86,9 +115,8 @@ class Deployment(StackCommands):
     def place_flows(self) -> None:
         """Put the flows of tests/e2e/flows onto every host."""
         for flow in Path(__file__).with_name("flows").glob("*.py"):
-            content = shlex.quote(flow.read_text())
             for host in self.hosts.values():
-                host.run(f"mkdir -p {FLOWS} && printf %s {content} >{FLOWS}/{flow.name}")
+                host.write(f"{FLOWS}/{flow.name}", flow.read_text())
 
     # --- Prefect
 
@@ -106,6 +134,17 @@ class Deployment(StackCommands):
         tunnel.listen(port, API_PORT)
         return f"http://127.0.0.1:{port}/api"
 
+    def server_version(self) -> str:
+        """Return which Prefect answers."""
+        with self.api() as client:
+            return str(client.request("GET", "/admin/version"))
+
+    def secret_block(self, name: str) -> str:
+        """Return the value of a secret block."""
+        with self.api() as client:
+            path = f"/block_types/slug/secret/block_documents/name/{name}"
+            return str(client.request("GET", path, query={"include_secrets": "true"})["data"]["value"])
+
     def greet(self, pool: str = "default", **parameters: Any) -> str:
         """Start a run of the flow `greeting` with parameters; returns its id."""
         with self.api() as client:
@@ -115,19 +154,29 @@ class Deployment(StackCommands):
             path = f"/deployments/{deployment}/create_flow_run"
             return str(client.request("POST", path, {"parameters": parameters})["id"])
 
+    def has_logged(self, flow_run: str, text: str) -> bool:
+        """Tell whether a flow run has logged a text."""
+        with self.api() as client:
+            return any(text in record["message"] for record in deployments.last_logs(client, flow_run, 200))
+
     def expect_logged(self, flow_run: str, text: str) -> None:
-        """Wait until a flow run has logged a text; its records come a little after its last state."""
-
-        def is_logged() -> bool:
-            with self.api() as client:
-                return any(text in record["message"] for record in deployments.last_logs(client, flow_run, 200))
-
-        wait_until(is_logged, 20, f"flow run {flow_run} to log {text!r}")
+        """Wait until a flow run has logged a text."""
+        wait_until(lambda: self.has_logged(flow_run, text), RUN_SECONDS, f"flow run {flow_run} to log {text!r}")
 
     def end_of(self, flow_run: str) -> str:
         """Wait until a flow run has ended, and return the type of its state."""
         wait_until(lambda: self.state_of(flow_run) in TERMINAL, RUN_SECONDS, f"flow run {flow_run} to end")
         return self.state_of(flow_run)
+
+
+@contextmanager
+def open_deployment(hosts: Mapping[str, DebianHost], server_host: str) -> Iterator[Deployment]:
+    """Give a clone for a stack on these hosts, named as in its stack file, and remove the clone afterwards."""
+    with short_directory() as place:
+        layout = make_clone(place / "clone")
+        (place / "home").mkdir()
+        environment = clean_environment(os.environ, place / "home")
+        yield Deployment(layout=layout, environment=environment, hosts=hosts, server_host=server_host)
 
 
 def _reach(host: DebianHost, number: int) -> dict[str, str | int]:

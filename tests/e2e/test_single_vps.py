@@ -1,35 +1,39 @@
-"""Everything on one server: from a bare Debian, through its changes, to its removal."""
+"""Everything on one server: from a bare Debian, through its changes, to its removal. The order of the tests counts."""
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.e2e.conftest import NewDeployment
-from tests.e2e.deployment import DATABASE, SERVER, WORKER, Deployment
-from tests.hosts.debian_host import BootHosts
+from tests.e2e.deployment import DATABASE, NEW, OLD, SERVER, WORKER, Deployment, RecordProperty
+from tests.e2e.outage import longest_outage
+from tests.hosts.certificates import issue
+from tests.hosts.debian_host import new_key_pair
+from tests.hosts.https_client import HttpsClient
 from toolchain.stack import password
 
-OLD, NEW = "3.8.7", "3.8.8"
-
-
-@pytest.fixture(scope="module")
-def vps(debian_hosts: BootHosts, new_deployment: NewDeployment) -> Iterator[Deployment]:
-    """Bring the stack up as its owner would; the tests of this module change it in their order."""
-    (host,) = debian_hosts(1)
-    with new_deployment({"vps": host}, "vps") as deployment:
-        deployment.write_stack_file({"server": {"version": OLD}})
-        deployment.make_ready()
-        deployment.make("up", f"STACK={deployment.name}", "YES=1")
-        deployment.place_flows()
-        yield deployment
+ALL = {DATABASE, SERVER, WORKER, "nginx"}
 
 
 @pytest.mark.short
 def test_up_from_a_bare_host_ends_with_a_completed_canary(vps: Deployment) -> None:
     assert vps.outputs()["canaryRuns"] == {"default": "COMPLETED"}
-    assert vps.processes("vps").keys() >= {DATABASE, SERVER, WORKER}
+    assert vps.processes("vps").keys() == ALL
+
+
+@pytest.mark.short
+def test_browsers_see_the_ui_by_https_and_the_api_asks_for_the_password(vps: Deployment) -> None:
+    outputs, address = vps.outputs(), vps.hosts["vps"].address
+    assert outputs["uiUrl"] == f"https://{address}"
+    browser = HttpsClient(address, address, outputs["caCertificate"])
+    page = browser.get("/")
+    assert page.status_code == 200
+    assert "<title>Prefect" in page.text
+    assert browser.request("POST", "/api/flows/count", json={}).status_code == 401
+    user, _, secret = vps.secret("authString").partition(":")
+    assert browser.request("POST", "/api/flows/count", json={}, auth=(user, secret)).json() >= 1
 
 
 @pytest.mark.short
@@ -89,15 +93,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.short
-def test_another_log_level_restarts_the_server_alone(vps: Deployment) -> None:
-    vps.config_set("server.logLevel", "DEBUG")
-    with vps.restarts() as restarted:
-        vps.up()
-    assert restarted == {SERVER}
-    vps.expect_no_changes()
-
-
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.setting)
 def test_a_change_restarts_what_reads_the_setting_and_nothing_else(vps: Deployment, change: Change) -> None:
     change.make(vps)
@@ -105,3 +100,100 @@ def test_a_change_restarts_what_reads_the_setting_and_nothing_else(vps: Deployme
         vps.up()
     assert restarted == change.restarts
     assert vps.end_of(vps.greet(name="after the change")) == "COMPLETED"
+
+
+def test_a_flow_that_runs_while_the_server_restarts_completes(vps: Deployment) -> None:
+    flow_run = vps.greet(name="somebody patient", seconds=15)
+    vps.expect_logged(flow_run, "Hello, somebody patient")
+    vps.config_set("server.logLevel", "DEBUG")
+    with vps.restarts() as restarted:
+        vps.up()
+    assert restarted == {SERVER}
+    assert vps.end_of(flow_run) == "COMPLETED"
+
+
+def test_another_certificate_is_shown_without_a_restart(vps: Deployment) -> None:
+    address = vps.hosts["vps"].address
+    vps.config_set("nginx.certificate", "stack")
+    for _ in range(2):
+        certificate = issue(address)
+        vps.config_set_secret("tlsCertificate", certificate.chain)
+        vps.config_set_secret("tlsPrivateKey", certificate.key)
+        with vps.restarts() as restarted:
+            vps.up()
+        assert restarted == set()
+        assert HttpsClient(address, address, certificate.authority).get("/api/ready").status_code == 200
+
+
+def test_another_ssh_key_opens_the_host_and_restarts_nothing(vps: Deployment) -> None:
+    host = vps.hosts["vps"]
+    keys = f"/home/{host.user}/.ssh/authorized_keys"
+    private_key, public_key = new_key_pair()
+    before = host.run(f"cat {keys}").stdout
+    host.write(keys, f"{public_key}\n")
+    vps.config_set_secret("sshPrivateKey", private_key)
+    with vps.restarts() as restarted:
+        vps.up()
+    assert restarted == set()
+    # the tests themselves go on with the first
+    host.write(keys, f"{before}{public_key}\n")
+
+
+def test_a_second_worker_comes_and_goes_beside_the_first(vps: Deployment) -> None:
+    vps.config_set("workPools.second.type", "process")
+    vps.config_set("workers.second.workPool", "second")
+    vps.config_set("workers.second.healthPort", "4211")
+    with vps.restarts() as restarted:
+        vps.up()
+    assert restarted == set()
+    assert "prefect-worker-second" in vps.processes("vps")
+    assert vps.end_of(vps.greet("second", name="the second pool")) == "COMPLETED"
+
+    vps.config_rm("workPools.second")
+    vps.config_rm("workers.second")
+    with vps.restarts() as restarted:
+        vps.up()
+    assert restarted == set()
+    assert vps.processes("vps").keys() == ALL
+    assert vps.hosts["vps"].run("find /etc -name '*second*'").stdout == ""
+
+
+@pytest.mark.parametrize("version", [NEW, OLD])
+def test_another_version_takes_over(vps: Deployment, version: str, record_property: RecordProperty) -> None:
+    runs = vps.count_flow_runs()
+    vps.config_set("server.version", version)
+    with vps.restarts() as restarted, longest_outage(vps.hosts["vps"], "http://127.0.0.1:4200/api/ready") as outage:
+        vps.up()
+    record_property("the API was away for", f"{outage.seconds:.1f} s")
+    assert restarted == {SERVER, WORKER}
+    assert vps.outputs()["versions"]["prefect"] == version
+    assert vps.server_version() == version
+    assert vps.count_flow_runs() >= runs, "flow runs were lost"
+    assert vps.end_of(vps.greet(name=version)) == "COMPLETED"
+    vps.expect_no_changes()
+
+
+def test_a_restore_drill_proves_the_newest_backup(vps: Deployment) -> None:
+    host = vps.hosts["vps"]
+    host.run("systemctl start prefect-backup && systemctl start prefect-restore-drill")
+    drill = json.loads(host.run("cat /var/lib/prefect/backups/drill.json").stdout)
+    assert drill["result"] == "passed"
+    assert drill["backup"].endswith("-scheduled/prefect.dump")
+
+
+def test_a_backup_is_restored_and_the_restore_undone(vps: Deployment) -> None:
+    host, runs = vps.hosts["vps"], vps.count_flow_runs()
+    host.run("/opt/prefect/bin/backup-prefect before-the-accident")
+    vps.expect_completed(vps.create_flow_run())
+    (backup,) = host.run("ls /var/backups/prefect/*-before-the-accident/prefect.dump").stdout.split()
+
+    said = host.run(f"/opt/prefect/bin/restore-prefect {backup}").stdout
+    assert vps.count_flow_runs() == runs
+    assert vps.secret_block("example") == vps.secret("secretBlock-example")
+    assert vps.end_of(vps.greet(name="after the restore")) == "COMPLETED"
+
+    way_back = re.search(r"^go back +(.*)$", said, re.MULTILINE)
+    assert way_back, said
+    host.run(way_back[1])
+    assert vps.count_flow_runs() == runs + 1
+    vps.expect_no_changes()

@@ -99,6 +99,14 @@ def descendants(ancestor: int) -> dict[int, str]:
     return found
 
 
+def kill(up: "subprocess.Popen[bytes]") -> None:
+    """Kill make, Pulumi and its plugins, but not what the plugins have started on the machine."""
+    for pid, command in [(up.pid, "make"), *descendants(up.pid).items()]:
+        if pid == up.pid or "pulumi" in command:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def write_stack_file(layout: Layout, ports: Ports, directory: Path | None) -> None:
     """Write the clone's stack file `dev`: its ports, and the directory of its host if not the default."""
     host = {"platform": "local"} | ({"directory": str(directory)} if directory else {})

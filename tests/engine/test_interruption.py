@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.commands import wait_until
 from tests.engine.conftest import NewStack
-from tests.engine.stack import Stack, descendants
+from tests.engine.stack import Stack, kill
 
 Interrupt = Callable[["subprocess.Popen[bytes]"], None]
 FORCED_AFTER = 1.0
@@ -40,14 +40,6 @@ def interrupt_twice(up: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
         up.wait(FORCED_AFTER)
         interrupt_once(up)
-
-
-def kill(up: "subprocess.Popen[bytes]") -> None:
-    """Kill make, Pulumi and its plugins, but not what the plugins have started on the machine."""
-    for pid, command in [(up.pid, "make"), *descendants(up.pid).items()]:
-        if pid == up.pid or "pulumi" in command:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 def runs(stack: Stack, *parts: str) -> bool:

@@ -183,6 +183,17 @@ class DebianHost:
             raise HostError(f"`{command}` on {self.name} exited {result.returncode}:\n{output}")
         return result
 
+    @property
+    def root(self) -> Path:
+        """The host's root directory, as this machine sees it while the host is up; beware of absolute links."""
+        return Path("/proc", str(self.container.init()), "root")
+
+    def write(self, path: str, content: str) -> None:
+        """Write a file that everybody may read, and its directory if there is none."""
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
     def is_active(self, unit: str) -> bool:
         """Tell whether systemd calls the unit active."""
         return self.run(f"systemctl is-active --quiet '{unit}'", check=False).returncode == 0
@@ -292,6 +303,12 @@ def _installed(container: Container, client_key: Ed25519PrivateKey, gateway: str
         host_key=_public_line(host_key).strip(),
         container=container,
     )
+
+
+def new_key_pair() -> tuple[str, str]:
+    """Return a private key in OpenSSH's PEM and its public key as a line of `authorized_keys`."""
+    key = Ed25519PrivateKey.generate()
+    return _private_pem(key), _public_line(key).strip()
 
 
 def _resolv_conf() -> str:

@@ -1,18 +1,17 @@
 """A stack on a real Linux host: what `up`, `preview`, `refresh` and `destroy` do to it, and what faults do to them."""
 
 import shutil
-import threading
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from secrets import token_hex
 
 import paramiko
 import pytest
 
+from tests.hosts.command_lines import command_lines_of_all_processes
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
 from tests.hosts.testbed import run_tool, wait_until
@@ -123,7 +122,7 @@ def test_a_secret_is_nowhere_but_in_its_file(site: Site) -> None:
     token = site.set_token()
     preview = site.stack.preview()
     assert "~ stdin: [secret] => [secret]" in preview
-    with _command_lines_of_all_processes() as command_lines:
+    with command_lines_of_all_processes() as command_lines:
         output = site.stack.up()
     assert any("service\0create" in line for line in command_lines), "the watch saw nothing of the host"
     state = [path.read_text(errors="replace") for path in site.stack.state.rglob("*") if path.is_file()]
@@ -248,24 +247,3 @@ def _answer(ssh: paramiko.SSHClient, command: str, stdin: str) -> str:
     writer.channel.shutdown_write()
     last_line = output.read().decode().strip().rpartition("\n")[2]
     return f"{errors.read().decode()}{last_line}"
-
-
-@contextmanager
-def _command_lines_of_all_processes() -> Iterator[set[str]]:
-    """Collect what `ps` could show anybody, on this machine and, as hosts are containers, on them."""
-    seen: set[str] = set()
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                with suppress(OSError):
-                    seen.add(path.read_text(errors="replace"))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        watcher.join()
