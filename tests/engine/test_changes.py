@@ -8,7 +8,7 @@ import pytest
 from tests.engine.stack import Stack
 from toolchain.stack import password
 
-DATABASE, SERVER, WORKER = "postgresql", "prefect-server", "prefect-worker-default"
+DATABASE, SERVER, WORKER = "prefect-postgresql", "prefect-server", "prefect-worker-default"
 
 
 @dataclass(frozen=True)
