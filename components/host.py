@@ -10,7 +10,17 @@ from typing import Literal
 import pulumi
 from pulumi_command import local, remote
 
-from components.platforms import Commands, HostFile, Linux, Local, Platform, ScheduledTask, Service, fingerprint
+from components.platforms import (
+    Commands,
+    HostFile,
+    Linux,
+    Local,
+    Platform,
+    ScheduledTask,
+    Service,
+    Windows,
+    fingerprint,
+)
 from components.settings import HostSettings
 from components.tunnel import Tunnel, TunnelError
 
@@ -148,7 +158,7 @@ class HostScope:
         after: Sequence[Step | pulumi.Resource] = (),
         protect: bool = False,
     ) -> Step:
-        """Run scripts/PLATFORM/`script`.sh whenever its text or its `settings` change; secrets may be among them.
+        """Run scripts/PLATFORM/`script` whenever its text or its `settings` change; secrets may be among them.
 
         What is to `protect` is not removed by Pulumi: its removal would take data away.
         """
@@ -221,6 +231,8 @@ class HostScope:
 
 
 def _platform(settings: HostSettings) -> Platform:
+    if settings.windows:
+        return Windows(settings.directory, settings.windows)
     return Linux() if settings.platform == "linux" else Local(settings.directory)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.platforms import default_directory
+from components.platforms import WindowsPrograms, default_directory
 from components.settings.table import Table
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,9 @@ class HostSettings:
     tunnel_port: int = 0
     """First of two TCP ports, on the machine that runs Pulumi, that lead to a Linux host's database and Prefect API."""
     directory: str = ""
-    """Where a local host keeps everything; see `platforms.local.default_directory`."""
+    """Where a local host keeps everything, see `platforms.local.default_directory`, or a Windows server."""
+    windows: WindowsPrograms | None = None
+    """What the owner of a Windows server has put there; None for any other host. No stack file can name one yet."""
     ports: tuple[tuple[str, int], ...] = ()
     """Every TCP port that the services of this host listen on, with the key that sets it."""
 

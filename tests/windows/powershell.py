@@ -1,0 +1,55 @@
+"""Stands in for powershell.exe where there is no Windows: reads what is sent as the bootstrap does, and keeps a record.
+
+It runs nothing. A file becomes the content that it would have; a script says `changed` the first time that it is asked
+with its settings, `unchanged` when asked again. Usage: powershell.py DIRECTORY OPTION..., as powershell.exe has them.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from tests.platforms.windows_transport import Arrived, DamagedError, function_of, read
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "windows"
+
+
+def name_of(arrived: Arrived) -> str:
+    """Return which of scripts/windows this is."""
+    (name,) = (path.stem for path in SCRIPTS.glob("*.ps1") if arrived.script.endswith(path.read_text()))
+    return name
+
+
+def answer(known: dict[str, object], function: str, name: str, settings: dict[str, str]) -> str:
+    """Return what the script would print, and change what is `known` of the host."""
+    what = settings["path"] if name == "file" else f"{name} {settings.get('service', '')}".strip()
+    if function == "delete":
+        known.pop(what, None)
+        return f"changed: removed {what}"
+    before, known[what] = known.get(what), settings
+    return f"{'unchanged' if before == settings else 'changed'}: {what}"
+
+
+def main() -> int:
+    """Answer once."""
+    directory, *options = sys.argv[1:]
+    record, state = Path(directory) / "record", Path(directory) / "state.json"
+    function = function_of(" ".join(["powershell.exe", *options]))
+    payload = sys.stdin.buffer.read()
+    if (Path(directory) / "loses-input").exists():
+        payload = payload[:-1000]
+    try:
+        arrived = read(payload)
+    except DamagedError as damage:
+        sys.stderr.write(f"error: the script did not arrive whole: {damage}\r\n")
+        return 1
+    name = name_of(arrived)
+    with record.open("a") as lines:
+        lines.write(json.dumps([function, name, arrived.settings, options]) + "\n")
+    known = json.loads(state.read_text()) if state.exists() else {}
+    sys.stdout.write(answer(known, function, name, arrived.settings) + "\r\n")
+    state.write_text(json.dumps(known))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""A host that answers as Windows would: a real SSH server, and a program in place of powershell.exe."""
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.plugins.ssh_server import USER, SshServer, private_key_text, serving
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that was done on the host."""
+
+    function: str
+    script: str
+    settings: dict[str, str]
+    command: str
+
+    @property
+    def name(self) -> str:
+        """The script, and of a file which one, of a service its name."""
+        subject = self.settings["path"] if self.script == "file" else self.settings.get("service", "")
+        return f"{self.script} {subject}".strip()
+
+
+@dataclass(frozen=True)
+class WindowsHost:
+    """The host and its record."""
+
+    server: SshServer
+    directory: Path
+
+    @property
+    def configuration(self) -> dict[str, str]:
+        """What a stack must know to reach it, but for the key."""
+        return {"port": str(self.server.port), "user": USER, "hostKey": self.server.pinned_key}
+
+    @property
+    def key(self) -> str:
+        """The private key that it lets in."""
+        return private_key_text(self.server.key)
+
+    def steps(self) -> list[Step]:
+        """Return what was done since this was asked last."""
+        record = self.directory / "record"
+        if not record.exists():
+            return []
+        lines = [json.loads(line) for line in record.read_text().splitlines()]
+        record.unlink()
+        return [Step(function, script, settings, " ".join(options)) for function, script, settings, options in lines]
+
+    @contextlib.contextmanager
+    def losing_input(self) -> Iterator[None]:
+        """Lose the end of what is sent, as early releases of OpenSSH for Windows did."""
+        sign = self.directory / "loses-input"
+        sign.touch()
+        try:
+            yield
+        finally:
+            sign.unlink()
+
+
+@contextlib.contextmanager
+def windows_host() -> Iterator[WindowsHost]:
+    """Serve one; until the end its powershell.exe is the first on the PATH."""
+    with tempfile.TemporaryDirectory() as place, serving() as server:
+        program = Path(place) / "bin" / "powershell.exe"
+        program.parent.mkdir()
+        words = [sys.executable, "-m", "tests.windows.powershell", place]
+        # one at a time, as they all keep one record
+        command = shlex.join(["flock", f"{place}/lock", *words])
+        program.write_text(f'#!/bin/sh\ncd {shlex.quote(str(CHECKOUT))} || exit\nexec {command} "$@"\n')
+        program.chmod(0o755)
+        before = os.environ["PATH"]
+        os.environ["PATH"] = f"{program.parent}{os.pathsep}{before}"
+        try:
+            yield WindowsHost(server, Path(place))
+        finally:
+            os.environ["PATH"] = before
