@@ -4,6 +4,7 @@ It runs nothing. A file becomes the content that it would have; a script says `c
 with its settings, `unchanged` when asked again. Usage: powershell.py DIRECTORY OPTION..., as powershell.exe has them.
 """
 
+import fcntl
 import json
 import sys
 from pathlib import Path
@@ -44,11 +45,20 @@ def main() -> int:
         return 1
     name = name_of(arrived)
     with record.open("a") as lines:
+        # others wait: what is known of the host is read and written below
+        fcntl.flock(lines, fcntl.LOCK_EX)
         lines.write(json.dumps([function, name, arrived.settings, options]) + "\n")
-    known = json.loads(state.read_text()) if state.exists() else {}
-    sys.stdout.write(answer(known, function, name, arrived.settings) + "\r\n")
-    state.write_text(json.dumps(known))
+        lines.flush()
+        sys.stdout.write(remember(state, function, name, arrived.settings) + "\r\n")
     return 0
+
+
+def remember(state: Path, function: str, name: str, settings: dict[str, str]) -> str:
+    """Answer by what is known of the host, and keep what that then is."""
+    known = json.loads(state.read_text()) if state.exists() else {}
+    answered = answer(known, function, name, settings)
+    state.write_text(json.dumps(known))
+    return answered
 
 
 if __name__ == "__main__":

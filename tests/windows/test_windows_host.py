@@ -1,4 +1,4 @@
-"""A Windows server brought up, changed and destroyed by the real Pulumi, over real SSH. Only Windows itself is played."""
+"""A Windows server brought up, changed and destroyed by the real Pulumi, over real SSH. Windows itself is played."""
 
 import secrets
 from dataclasses import dataclass, field
