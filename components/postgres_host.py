@@ -202,7 +202,7 @@ def _service(on: HostScope, args: PostgresHostArgs, layout: ClusterLayout) -> Se
         description="PostgreSQL for Prefect",
         command=(args.host.platform.postgresql("postgres"), "-D", on.path("configuration", "postgresql")),
         user="postgres",
-        working_directory=on.path("data"),
+        working_directory=layout.data_directory,
         runtime_directory=layout.socket_directory,
         health_url=f"postgresql://{args.host.loopback}:{args.port}",
         stop_signal="INT",

@@ -1,6 +1,6 @@
-"""What the scripts for Windows may call: commands of Windows PowerShell 5.1, and programs of Windows Server 2019 on.
+"""What the scripts for Windows may count on: commands of Windows PowerShell 5.1, programs of Windows, and their settings.
 
-Each with the parameters that are used; https://learn.microsoft.com/powershell/module/?view=powershell-5.1 has them all.
+Each command has the parameters that are used; https://learn.microsoft.com/powershell/module/?view=powershell-5.1 has them all.
 """
 
 COMMANDS: dict[str, set[str]] = {
@@ -45,3 +45,22 @@ COMMANDS: dict[str, set[str]] = {
 
 PROGRAMS = {"icacls.exe", "sc.exe"}
 """Windows' own, named with .exe: `sc` alone is Set-Content in PowerShell 5.1."""
+
+GIVEN = {"root", "base_python", "shawl", "shawl_sha256", "wrapper", "postgresql_archive", "postgresql_archive_sha256"}
+"""Settings that every script gets from its platform."""
+
+SETTINGS: dict[str, set[str]] = {
+    "apply-postgresql-configuration": {"service"},
+    "create-postgresql-cluster": {"service"},
+    "file": {"path", "readers", "content"},
+    "firewall": {"openings"},
+    "install-postgresql": set(),
+    "install-runtime": {"lock", "directory", "wheel_directory"},
+    "measure-memory": set(),
+    "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
+    "preflight": {"ports", "roles", "names", "wheel_directory"},
+    "prepare-host": {"ports", "purge"},
+    "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},
+    "set-postgresql-password": {"password"},
+}
+"""Settings that each script reads, of those that components give it."""

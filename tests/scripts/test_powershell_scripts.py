@@ -10,32 +10,13 @@ import pytest
 
 from components.platforms.powershell import TAKEN
 from tests.scripts.powershell import PARSER, Script
-from tests.scripts.powershell_commands import COMMANDS, PROGRAMS
+from tests.scripts.powershell_commands import COMMANDS, GIVEN, PROGRAMS, SETTINGS
 from tests.settings.stack_file import CHECKOUT
 
 PLACE = CHECKOUT / "scripts" / "windows"
 PRELUDE = Script(PLACE / "prelude.ps1")
 SCRIPTS = [Script(path) for path in sorted(PLACE.glob("*.ps1"))]
 CALLED = [script for script in SCRIPTS if script.path.stem not in {"bootstrap", "prelude"}]
-
-GIVEN = {"root", "base_python", "shawl", "shawl_sha256", "wrapper", "postgresql_archive", "postgresql_archive_sha256"}
-"""Settings that every script gets from its platform."""
-
-SETTINGS = {
-    "apply-postgresql-configuration": {"service"},
-    "create-postgresql-cluster": {"service"},
-    "file": {"path", "readers", "content"},
-    "firewall": {"openings"},
-    "install-postgresql": set(),
-    "install-runtime": {"lock", "directory", "wheel_directory"},
-    "measure-memory": set(),
-    "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
-    "preflight": {"ports", "roles", "names", "wheel_directory"},
-    "prepare-host": {"ports", "purge"},
-    "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},
-    "set-postgresql-password": {"password"},
-}
-"""Settings that each script reads, of those that components give it."""
 
 
 def name(script: Script) -> str:

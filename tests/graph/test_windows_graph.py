@@ -1,0 +1,130 @@
+"""The whole program on one Windows server: which scripts it runs there, with which settings, and who may read what.
+
+No stack file can name such a host yet, so it takes the place of this machine after the stack file was read.
+"""
+
+import json
+
+import pytest
+
+from components.platforms import WindowsPrograms
+from components.platforms.powershell import PLACE
+from components.platforms.windows_service import service_sid
+from components.settings import HostSettings, loading
+from components.settings.hosts import read_hosts
+from components.settings.table import Table
+from tests.graph.recorder import Graph, is_secret, record, text
+from tests.platforms.windows_transport import Arrived, read
+from tests.scripts.powershell_commands import GIVEN, SETTINGS
+from tests.settings.stack_file import SECRETS, stack_file
+
+HOST = HostSettings(
+    name="this-machine",
+    platform="windows",
+    address="203.0.113.10",
+    user="Administrator",
+    host_key="ssh-ed25519 AAAA",
+    tunnel_port=29190,
+    directory="D:/Prefect",
+    windows=WindowsPrograms(
+        python="C:/Python312/python.exe",
+        shawl="D:/offline/shawl.exe",
+        shawl_sha256="ab" * 32,
+        postgresql_archive="D:/offline/postgresql.zip",
+        postgresql_archive_sha256="cd" * 32,
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    def on_windows(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ...]:
+        assert [host.name for host in read_hosts(table, stack, user_id)] == [HOST.name]
+        return (HOST,)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "read_hosts", on_windows)
+        return record(stack_file())
+
+
+def steps(graph: Graph) -> dict[str, Arrived]:
+    """Return what arrives on the host, by the resource that sends it."""
+    return {
+        resource.name: read(text(resource.inputs["stdin"]).encode())
+        for resource in graph.resources.values()
+        if resource.type == "command:remote:Command"
+    }
+
+
+def script_of(arrived: Arrived) -> str:
+    (name,) = (path.stem for path in PLACE.glob("*.ps1") if arrived.script.endswith(path.read_text()))
+    return name
+
+
+def test_every_script_gets_all_the_settings_that_it_reads(graph: Graph) -> None:
+    """A variable that nobody set ends a script: PowerShell is strict there."""
+    missing = {
+        name: (SETTINGS[script_of(arrived)] | GIVEN) - arrived.settings.keys() for name, arrived in steps(graph).items()
+    }
+    assert {name: settings for name, settings in missing.items() if settings} == {}
+
+
+def test_every_script_that_a_stack_needs_is_there(graph: Graph) -> None:
+    ran = {script_of(arrived) for arrived in steps(graph).values()}
+    assert ran == SETTINGS.keys() - {"firewall"}
+
+
+def test_secrets_are_in_files_of_one_service_or_in_settings_of_one_script(graph: Graph) -> None:
+    readers = {
+        arrived.settings["path"].rpartition("/")[2]: arrived.settings["readers"]
+        for arrived in steps(graph).values()
+        if script_of(arrived) == "file" and any(secret in arrived.settings["content"] for secret in SECRETS.values())
+    }
+    assert readers == {
+        "prefect-server.secrets.env": service_sid("prefect-server"),
+        "prefect-worker-default.secrets.env": service_sid("prefect-worker-default"),
+    }
+
+
+def test_what_carries_a_secret_is_a_secret(graph: Graph) -> None:
+    given = [r.inputs["stdin"] for r in graph.resources.values() if r.type == "command:remote:Command"]
+    carriers = [stdin for stdin in given if any(secret in text(stdin) for secret in SECRETS.values())]
+    assert len(carriers) == 3
+    assert all(is_secret(stdin) for stdin in carriers)
+
+
+def test_a_service_writes_into_its_own_directories_alone(graph: Graph) -> None:
+    definitions = {
+        name: json.loads(arrived.settings["content"])["writes"]
+        for name, arrived in steps(graph).items()
+        if name.endswith("-service-definition")
+    }
+    assert definitions == {
+        "postgres-service-definition": ["D:/Prefect/data/postgresql", "D:/Prefect/log/prefect-postgresql"],
+        "server-service-definition": [
+            *("D:/Prefect/data/prefect", "D:/Prefect/run/ui", "D:/Prefect/log/prefect-server"),
+        ],
+        "worker-default-service-definition": ["D:/Prefect/data/prefect", "D:/Prefect/log/prefect-worker-default"],
+    }
+
+
+def test_no_path_of_another_system_is_sent(graph: Graph) -> None:
+    settings = {(name, key): given for name, arrived in steps(graph).items() for key, given in arrived.settings.items()}
+    paths = {key: given for key, given in settings.items() if given.startswith("/") and key[1] != "content"}
+    assert paths == {}
+
+
+def test_postgresql_has_no_socket_and_asks_everybody_for_a_password(graph: Graph) -> None:
+    contents = {
+        arrived.settings["path"].rpartition("/")[2]: arrived.settings["content"]
+        for arrived in steps(graph).values()
+        if script_of(arrived) == "file"
+    }
+    assert "unix_socket_directories = ''" in contents["postgresql.conf"]
+    methods = {line.split()[-1] for line in contents["pg_hba.conf"].splitlines() if not line.startswith("#")}
+    assert methods == {"scram-sha-256"}
+
+
+def test_each_service_is_defined_before_it_runs(graph: Graph) -> None:
+    for service in ("postgres-service", "server-service", "worker-default-service"):
+        assert f"{service}-definition" in graph.before(service)
