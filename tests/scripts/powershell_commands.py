@@ -1,6 +1,6 @@
-"""What the scripts for Windows may count on: commands of Windows PowerShell 5.1, programs of Windows, and their settings.
+"""What scripts for Windows may count on: commands of Windows PowerShell 5.1, programs of Windows, and their settings.
 
-Each command has the parameters that are used; https://learn.microsoft.com/powershell/module/?view=powershell-5.1 has them all.
+Each command has the parameters that are used; all are in https://learn.microsoft.com/powershell/module/?view=powershell-5.1
 """
 
 COMMANDS: dict[str, set[str]] = {
