@@ -56,7 +56,11 @@ def script_payload(name: str, settings: Mapping[str, str]) -> str:
 
 def payload(name: str, settings: Mapping[str, str]) -> str:
     """Return the stdin of a script whose settings are known to be good; their values may have many lines."""
-    script = "\n".join([_text("prelude"), _text(name)])
+    return envelope(settings, "\n".join([_text("prelude"), _text(name)]))
+
+
+def envelope(settings: Mapping[str, str], script: str) -> str:
+    """Return settings and the text of a script as the bootstrap reads them."""
     body = json.dumps({"settings": settings, "script": script}, indent=1).removeprefix("{\n")
     digest = hashlib.sha256(body.encode("ascii")).hexdigest()
     return f'{{"sha256": "{digest}", "length": {len(body)},\n{body}'

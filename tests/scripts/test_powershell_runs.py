@@ -1,0 +1,101 @@
+"""The bootstrap, and a script that touches nothing but files, run by a real PowerShell; what is of Windows is stubbed."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.platforms.powershell import PLACE, command, envelope
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("pwsh") is None,
+    reason="PowerShell 7 (pwsh) is not on PATH; what of the scripts can run without Windows was not run",
+)
+
+STUBS = """
+function icacls.exe { $global:LASTEXITCODE = 0 }
+function Get-Acl { [pscustomobject] @{ Sddl = 'the same' } }
+"""
+"""Access lists are Windows' own; what is right about them can only be seen there."""
+
+AWKWARD = [
+    "",
+    "two words",
+    "it's",
+    'say "hi"',
+    "$HOME $(exit 7) `n",
+    "back\\slash",
+    "é 日本 🐛",
+    "\u2019; exit 7",
+    "-n",
+    "x" * 100_000,
+]
+
+
+def run(payload: str, function: str = "create") -> subprocess.CompletedProcess[bytes]:
+    words = ["pwsh", *command(function).split()[1:]]
+    return subprocess.run(words, input=payload.encode("ascii"), capture_output=True, check=False, timeout=60)
+
+
+class TestBootstrap:
+    @pytest.mark.parametrize("value", AWKWARD, ids=lambda value: value[:12])
+    def test_a_setting_arrives_unchanged_and_is_not_run(self, value: str) -> None:
+        script = "function create { [Console]::Out.Write($given) }"
+        ended = run(envelope({"given": value}, script))
+        assert (ended.returncode, ended.stderr) == (0, b"")
+        assert ended.stdout.decode() == value
+
+    def test_the_function_asked_for_is_the_one_that_runs(self) -> None:
+        script = "function create { [Console]::Out.Write(1) }\nfunction delete { [Console]::Out.Write(2) }"
+        assert run(envelope({}, script), "delete").stdout == b"2"
+
+    def test_what_a_script_leaves_over_is_not_printed(self) -> None:
+        assert run(envelope({}, "function create { 'left over' }")).stdout == b""
+
+    def test_a_failure_is_told_plainly(self) -> None:
+        ended = run(envelope({}, "function create { throw 'error: no room. Make some.' }"))
+        assert (ended.returncode, ended.stderr.strip()) == (1, b"error: no room. Make some.")
+
+    def test_a_variable_that_nobody_set_ends_the_script_and_is_named(self) -> None:
+        ended = run(envelope({}, "function create { $nobody_set_this }"))
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(b"error: ")
+        assert b"nobody_set_this" in ended.stderr
+
+    @pytest.mark.parametrize("cut", [1, 30, 60])
+    def test_a_payload_that_was_cut_short_fails_and_does_nothing(self, cut: int) -> None:
+        ended = run(envelope({}, "function create { [Console]::Out.Write('ran') }")[:-cut])
+        assert (ended.returncode, ended.stdout) == (1, b"")
+        assert b"arrived" in ended.stderr
+
+    def test_no_payload_at_all_fails(self) -> None:
+        assert run("").returncode == 1
+
+
+class TestFile:
+    def script(self, path: Path, content: str) -> str:
+        texts = [(PLACE / f"{name}.ps1").read_text() for name in ("prelude", "file")]
+        settings = {"root": str(path.parent), "path": str(path), "readers": "", "content": content}
+        return envelope(settings, "\n".join([*texts, STUBS]))
+
+    @pytest.mark.parametrize("content", ["", "a line\n", "no line break at the end", "a\r\nb\r\n", "é 日本 🐛\n"])
+    def test_the_content_arrives_byte_for_byte(self, content: str, tmp_path: Path) -> None:
+        path = tmp_path / "below" / "a.conf"
+        ended = run(self.script(path, content))
+        assert (ended.returncode, ended.stderr) == (0, b"")
+        assert ended.stdout.startswith(b"changed: ")
+        assert path.read_bytes() == content.encode()
+        assert [file.name for file in path.parent.iterdir()] == ["a.conf"]
+
+    def test_a_second_run_changes_nothing(self, tmp_path: Path) -> None:
+        payload = self.script(tmp_path / "a.conf", "content")
+        assert run(payload).stdout.startswith(b"changed: ")
+        assert run(payload).stdout.startswith(b"unchanged: ")
+
+    def test_it_is_removed_and_may_be_gone_already(self, tmp_path: Path) -> None:
+        payload = self.script(tmp_path / "a.conf", "content")
+        run(payload)
+        for _ in range(2):
+            assert run(payload, "delete").returncode == 0
+            assert not (tmp_path / "a.conf").exists()
