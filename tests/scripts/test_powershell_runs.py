@@ -1,4 +1,4 @@
-"""The bootstrap, and a script that touches nothing but files, run by a real PowerShell; what is of Windows is stubbed."""
+"""The bootstrap, and a script that touches nothing but files, run by a real PowerShell; the rest is stubbed."""
 
 import shutil
 import subprocess
