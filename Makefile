@@ -14,10 +14,11 @@ CONSENT = $(if $(YES),--yes,$(if $(filter dev,$(STACK)),--yes --skip-preview))
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /make \1@/p' Makefile | tr @ '\t' | expand -t 16
 
-up: ## bring STACK (default: dev) up
+up: ## bring STACK (default: dev) up; PLAN=FINGERPRINT refuses any plan but that one, which `make preview` printed
 	@$(RUN) python -m toolchain.stack '$(STACK)'
+	$(if $(PLAN),@$(RUN) python -m toolchain.preview --expect '$(PLAN)' '$(STACK)')
 	@$(RUN) python -m toolchain.services start '$(STACK)'
-	@$(RUN) pulumi up --stack '$(STACK)' $(CONSENT)
+	@$(RUN) pulumi up --stack '$(STACK)' $(CONSENT) $(if $(PLAN),--plan '.local/preview/$(STACK)/plan.json')
 	@$(RUN) python -m toolchain.summary '$(STACK)'
 
 login: ## print what to log in with
@@ -57,7 +58,7 @@ check: ## lint and type-check
 	@$(TEST) ruff format --check
 	@$(TEST) python -m mypy .
 	@$(TEST) find scripts toolchain -name '*.sh' -exec shellcheck {} +
-	@$(TEST) python -m pytest --quiet tests/documents/test_documents.py tests/documents/test_files.py
+	@$(TEST) python -m pytest --quiet tests/documents/test_documents.py tests/documents/test_files.py tests/documents/test_workflows.py
 
 lock: ## resolve the Python dependencies anew
 	@$(TEST) sh toolchain/lock.sh

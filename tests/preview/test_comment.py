@@ -28,6 +28,7 @@ def test_it_has_counts_meaning_policies_picture_and_diff() -> None:
     text = markdown(review(CHANGED))
     for part in (
         "**2 to update, ",
+        f"plan `{CHANGED.fingerprint}`",
         "- 🟠 prefect-server restarts",
         "### Policies",
         "```mermaid\nflowchart LR",

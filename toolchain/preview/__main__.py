@@ -23,6 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m toolchain.preview", description=__doc__)
     parser.add_argument("stack")
     parser.add_argument("--only-diagram", action="store_true", help="write the picture and nothing else")
+    parser.add_argument(
+        "--expect", metavar="PLAN", help="refuse any plan but the one of this fingerprint, and say no more"
+    )
     options = parser.parse_args()
     directory = Path(".local", "preview", options.stack)
     try:
@@ -30,6 +33,8 @@ def main() -> int:
     except ToolchainError as error:
         say(f"error: {error}")
         return 1
+    if options.expect:
+        return expect(plan, options.expect)
     drawn = topology(plan)
     picture = directory / "topology.svg"
     picture.write_text(svg(drawn, options.stack), encoding="utf-8")
@@ -46,11 +51,23 @@ def main() -> int:
     comment = directory / "comment.md"
     comment.write_text(markdown(review), encoding="utf-8")
     sys.stdout.write(terminal(review, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
-    sys.stdout.write(f"\nComment   {comment}\n")
+    sys.stdout.write(f"\nComment   {comment}\nPlan      {plan.fingerprint}\n")
+    (directory / "fingerprint").write_text(f"{plan.fingerprint}\n", encoding="utf-8")
     if review.findings:
         say(f"error: the plan breaks {len(review.findings)} rules, see Policies above; nothing was changed")
         return BROKEN
     return 0
+
+
+def expect(plan: Plan, approved: str) -> int:
+    """Refuse a plan that is not the approved one; returns the exit status."""
+    if plan.fingerprint == approved:
+        return 0
+    say(
+        f"error: the plan is {plan.fingerprint} now, but {approved} was approved: the hosts, the stack file or the "
+        "program changed since. Nothing was done. Look at it again: make preview"
+    )
+    return 1
 
 
 def make_plan(stack: str, file: Path) -> Plan:

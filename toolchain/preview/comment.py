@@ -62,7 +62,7 @@ def markdown(review: Review) -> str:
     head = [
         marker(review.stack),
         f"## Preview of `{review.stack}`",
-        f"**{review.counts}**",
+        f"**{review.counts}** · plan `{review.plan.fingerprint}`",
         "### What it means",
         "\n".join(means),
         "### Policies",

@@ -1,5 +1,6 @@
 """The plan of a stack, as `pulumi preview --json` prints it: what is there, what would be, and what is done."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,6 +58,18 @@ class Plan:
     def resources(self) -> list[Resource]:
         """What there would be afterwards."""
         return [change.new for change in self.changes if change.new is not None]
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that would be done; what is secret or unknown is none of it, as a plan does not tell it."""
+        steps = sorted(
+            json.dumps(
+                [one.operation, one.resource.type, one.resource.name, one.resource.inputs], default=repr, sort_keys=True
+            )
+            for one in self.changes
+            if one.operation != "same"
+        )
+        return hashlib.sha256("\n".join(steps).encode()).hexdigest()[:16]
 
     def of(self, operation: Operation) -> list[Change]:
         """Return the changes of one kind."""
