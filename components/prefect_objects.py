@@ -1,11 +1,12 @@
-"""Variables, concurrency limits and blocks on the Prefect server."""
+"""Variables, concurrency limits, blocks and automations on the Prefect server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
-from components.prefect_api.resources import Block, GlobalConcurrencyLimit, TagConcurrencyLimit, Variable
+from components.prefect_api.resources import Automation, Block, GlobalConcurrencyLimit, TagConcurrencyLimit, Variable
 from components.prefect_server_host import PrefectServerHost
 from components.settings.prefect_objects import BlockSettings
 from components.settings.prefect_objects import PrefectObjects as PrefectObjectsSettings
@@ -63,6 +64,19 @@ class PrefectObjects(pulumi.ComponentResource):
         self.blocks = {}
         for block in settings.blocks:
             self.blocks[block.key] = self._block(f"{name}-block-{block.key}", block, args, held)
+        for automation in settings.automations:
+            Automation(
+                f"{name}-automation-{automation.name}",
+                api_url=api_url,
+                name=automation.name,
+                trigger=automation.trigger,
+                actions=[self._action(action) for action in automation.actions],
+                description=automation.description,
+                enabled=automation.enabled,
+                tags=automation.tags,
+                adopt=automation.adopt,
+                opts=held,
+            )
         self.register_outputs({"blocks": self.blocks})
 
     def _block(
@@ -79,3 +93,8 @@ class PrefectObjects(pulumi.ComponentResource):
             adopt=block.adopt,
             opts=opts,
         ).block_document_id
+
+    def _action(self, action: Mapping[str, Any]) -> dict[str, Any]:
+        """Put the id of a block in the place of its name."""
+        rest = {key: value for key, value in action.items() if key != "block"}
+        return {**rest, "block_document_id": self.blocks[action["block"]]} if "block" in action else rest

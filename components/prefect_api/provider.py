@@ -122,16 +122,16 @@ class PrefectProvider(dynamic.ResourceProvider):
         what = f"{self.kind} {self.id_of(props)!r}"
         for key in changed(self.identity & found.keys(), found, props):
             raise ValueError(
-                f"There is a {what} already, whose {key} is {found[key]!r} and cannot change to {props[key]!r}:"
+                f"The {what} is there already with the {key} {found[key]!r}, which cannot change to {props[key]!r}:"
                 f" set the {key} it has, or delete it in Prefect."
             )
         differing = changed(self.settings & found.keys(), found, props)
         if differing and not props.get("adopt"):
             differences = ", ".join(self._difference(key, found, props) for key in differing)
             raise ValueError(
-                f"There is a {what} already that this stack did not make. Set adopt=True (in a stack file: adopt: true)"
-                f" to take it over and to change it to what is written here, or delete it in Prefect, or choose another"
-                f" name. It differs in {differences}."
+                f"The {what} is there already, and this stack did not make it. Set adopt=True (in a stack file:"
+                f" adopt: true) to take it over and to change it to what is written here, or delete it in Prefect, or"
+                f" choose another name. It differs in {differences}."
             )
 
     def connect(self, props: Properties) -> PrefectClient:

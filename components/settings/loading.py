@@ -39,7 +39,7 @@ from components.settings.server import ServerSettings, read_server
 from components.settings.table import Problems, SettingsError, Table
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
-_OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks")
+_OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks", "automations")
 SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers", *_OBJECTS)
 SWITCHES = ("protect", "purgeOnDestroy")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.prefect_api import concurrency_limits, variables
+from components.settings.automations import AutomationSettings, read_automations
 from components.settings.table import Problems, Table
 
 SECRET_FIELD_PREFIX = "secretField-"  # noqa: S105 - a key's prefix, not a secret
@@ -75,10 +76,11 @@ class PrefectObjects:
     tag_concurrency_limits: tuple[TagConcurrencyLimitSettings, ...] = ()
     blocks: tuple[BlockSettings, ...] = ()
     """Each after those that it refers to."""
+    automations: tuple[AutomationSettings, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there are any."""
-        return any((self.variables, self.global_concurrency_limits, self.tag_concurrency_limits, self.blocks))
+        return self != PrefectObjects()
 
     @property
     def secret_fields(self) -> tuple[str, ...]:
@@ -89,15 +91,17 @@ class PrefectObjects:
 def read_prefect_objects(
     problems: Problems, tables: Mapping[str, Table], keys: Set[str], secret_keys: Set[str]
 ) -> PrefectObjects:
-    """Return the objects of the tables `variables`, `concurrencyLimits`, `tagConcurrencyLimits` and `blocks`.
+    """Return the objects of the tables for variables, concurrency limits, blocks and automations.
 
     `keys` are all keys of the stack file, `secret_keys` those that hold secrets.
     """
+    blocks = _in_order(problems, _read_blocks(tables["blocks"]))
     objects = PrefectObjects(
         variables=_read_variables(tables["variables"]),
         global_concurrency_limits=_read_global_limits(tables["concurrencyLimits"]),
         tag_concurrency_limits=_read_tag_limits(tables["tagConcurrencyLimits"]),
-        blocks=_in_order(problems, _read_blocks(tables["blocks"])),
+        blocks=blocks,
+        automations=read_automations(tables["automations"], [block.key for block in blocks]),
     )
     _check_secret_fields(problems, objects, keys, secret_keys)
     return objects

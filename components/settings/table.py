@@ -273,6 +273,17 @@ class Table:
             )
         return (self._values or {}).get(name)
 
+    def list_of_tables(self, name: str) -> tuple[dict[str, Any], ...]:
+        """Return a list of tables whose keys and values have no rules here; nothing where the key is absent."""
+        self._read.add(name)
+        value = (self._values or {}).get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(element, Mapping) for element in value):
+            self.problems.add_needless(self.path(name), f"is {value!r}", "a list of tables")
+            return ()
+        return tuple(dict(element) for element in value)
+
     def values(self, name: str) -> dict[str, Any] | None:
         """Return a table whose keys and values have no rules here; None where the key is absent."""
         table = self.table(name)

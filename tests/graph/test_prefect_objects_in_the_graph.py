@@ -27,6 +27,12 @@ STACK: dict[str, Any] = {
         "minio-credentials/a": {"data": {"minio_root_user": "u"}, "secrets": {"minio_root_password": "lake"}},
         "s3-bucket/lake": {"data": {"bucket_name": "b"}, "references": {"credentials": "minio-credentials/a"}},
     },
+    "automations": {
+        "failed": {
+            "trigger": {"posture": "Reactive"},
+            "actions": [{"type": "call-webhook", "block": "minio-credentials/a"}],
+        }
+    },
     "secretField-lake": KEY,
 }
 
@@ -40,6 +46,7 @@ EXPECTED = {
     (f"{DYNAMIC}:TagConcurrencyLimit", "objects-tag-limit-gpu", "objects"),
     (f"{DYNAMIC}:Block", "objects-block-minio-credentials/a", "objects"),
     (f"{DYNAMIC}:Block", "objects-block-s3-bucket/lake", "objects"),
+    (f"{DYNAMIC}:Automation", "objects-automation-failed", "objects"),
     (f"{DYNAMIC}:CanaryRun", "canary-default", None),
 }
 """(type, name, parent). A name or a parent that changes makes Pulumi delete what people's flows use."""
@@ -75,6 +82,12 @@ def test_queues_come_after_their_pool_one_after_the_other_by_priority(graph: Gra
 
 def test_a_block_comes_after_the_one_that_it_refers_to(graph: Graph) -> None:
     assert "objects-block-minio-credentials/a" in graph.resources["objects-block-s3-bucket/lake"].depends_on
+
+
+def test_an_automation_comes_after_the_blocks_that_its_actions_name(graph: Graph) -> None:
+    automation = graph.resources["objects-automation-failed"]
+    assert "objects-block-minio-credentials/a" in automation.depends_on
+    assert '"block"' not in text(automation.inputs.get("actions", ""))
 
 
 def test_secret_fields_of_blocks_are_secret_and_the_others_can_be_read(graph: Graph) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.prefect_api import blocks, concurrency_limits, variables, work_pools, work_queues
+from components.prefect_api import automations, blocks, concurrency_limits, variables, work_pools, work_queues
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.provider import PrefectProvider, canonical_json
 from components.prefect_api.resources import (
+    AutomationProvider,
     BlockProvider,
     GlobalConcurrencyLimitProvider,
     SecretBlockProvider,
@@ -58,7 +59,42 @@ def _change_block(client: PrefectClient, slug: str, name: str, data: Mapping[str
     blocks.update(client, blocks.schema(client, slug), document["id"], data)
 
 
+def _change_automation(client: PrefectClient) -> None:
+    automation = automations.find(client, "life")
+    assert automation is not None
+    trigger = {**FAILED, "threshold": 9}
+    automations.update(client, automation["id"], "life", {"trigger": trigger, "actions": []}, enabled=False)
+
+
+FAILED = {
+    "type": "event",
+    "posture": "Reactive",
+    "match": {"prefect.resource.id": "prefect.flow-run.*"},
+    "expect": ["prefect.flow-run.Failed", "prefect.flow-run.Crashed"],
+    "within": 60,
+}
+
 LIFECYCLES = {
+    "Automation": Lifecycle(
+        provider=AutomationProvider,
+        inputs={
+            "name": "life",
+            "trigger": canonical_json(FAILED),
+            "actions": canonical_json([{"type": "cancel-flow-run"}]),
+            "enabled": True,
+            "tags": ["x", "y"],
+        },
+        in_place={
+            "trigger": canonical_json(
+                {"type": "compound", "require": "all", "within": 90, "triggers": [FAILED, {**FAILED, "threshold": 2}]}
+            ),
+            "actions": canonical_json([{"type": "do-nothing"}, {"type": "pause-work-pool", "source": "inferred"}]),
+            "enabled": False,
+            "description": "Nightly",
+        },
+        replacing={"name": "other"},
+        by_hand=_change_automation,
+    ),
     "WorkPool": Lifecycle(
         provider=WorkPoolProvider,
         inputs={

@@ -27,6 +27,7 @@ from tests.prefect_runtime import PrefectServer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = {
+    "AutomationProvider": "automation",
     "BlockProvider": "block",
     "CanaryRunProvider": "canary_run",
     "GlobalConcurrencyLimitProvider": "concurrency_limits",

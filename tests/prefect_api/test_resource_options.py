@@ -11,6 +11,7 @@ import pytest
 from pulumi.runtime import mocks, rpc, settings
 
 from components.prefect_api.resources import (
+    Automation,
     Block,
     CanaryRun,
     GlobalConcurrencyLimit,
@@ -84,6 +85,7 @@ def registered() -> Iterator[Registered]:
         (lambda: WorkPool("r", api_url=API, name="etl", type="process"), "WorkPool"),
         (lambda: SecretBlock("r", api_url=API, name="token", value="s3cret"), "SecretBlock"),
         (lambda: Block("r", api_url=API, type="aws-credentials", name="lake"), "Block"),
+        (lambda: Automation("r", api_url=API, name="a", trigger={}, actions=[]), "Automation"),
         (lambda: Variable("r", api_url=API, name="region", value="eu"), "Variable"),
         (lambda: GlobalConcurrencyLimit("r", api_url=API, name="db", limit=3), "GlobalConcurrencyLimit"),
         (lambda: TagConcurrencyLimit("r", api_url=API, tag="db", limit=3), "TagConcurrencyLimit"),

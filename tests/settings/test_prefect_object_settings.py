@@ -1,17 +1,22 @@
 """What a stack file keeps in the Prefect server: pools with their queues, variables, limits, blocks."""
 
+import re
 from typing import Any, ClassVar
 
 import pytest
+import yaml
 
 from components.settings import WorkQueueSettings
+from components.settings.automations import AutomationSettings
 from components.settings.prefect_objects import (
     BlockSettings,
     GlobalConcurrencyLimitSettings,
     TagConcurrencyLimitSettings,
     VariableSettings,
 )
-from tests.settings.stack_file import parsed, problems, secret_keys, stack_file
+from tests.settings.stack_file import CHECKOUT, parsed, problems, secret_keys, stack_file
+
+DOCUMENT = CHECKOUT / "docs" / "prefect-objects.md"
 
 OBJECTS: dict[str, Any] = {
     "variables": {"region": {"value": "eu"}, "tables": {"value": ["a", None], "tags": ["x"], "adopt": True}},
@@ -26,6 +31,17 @@ OBJECTS: dict[str, Any] = {
     },
 }
 SECRETS = {"secretField-lake-key": "f1e1d-52"}
+
+
+def test_the_stack_file_of_the_documents_is_a_good_one() -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    tables = {key.removeprefix("prefect-selfhost:"): table for key, table in yaml.safe_load(example)["config"].items()}
+    secrets = {"secretField-lake-password": "p", "secretField-slack-url": "https://slack.example.com"}
+
+    settings = parsed(stack_file(**tables, **secrets))
+
+    assert len(settings.objects.automations) == 3
+    assert len(settings.objects.blocks) == 3
 
 
 class TestObjects:
@@ -107,6 +123,68 @@ class TestObjects:
 
         assert key in {'blocks["a/b"]', 'blocks["a/c"]'}
         assert "refers to itself" in problem.given
+
+
+class TestAutomations:
+    BLOCKS: ClassVar[dict[str, Any]] = {"slack-webhook/alerts": {}, "webhook/pager": {}}
+
+    def of(self, **automation: Any) -> AutomationSettings:
+        (found,) = parsed(stack_file(blocks=self.BLOCKS, automations={"Told!": automation})).objects.automations
+        return found
+
+    def test_a_preset_needs_one_line_and_a_block_to_tell_it_through(self) -> None:
+        automation = self.of(when="flow-run-failed", notify="slack-webhook/alerts")
+
+        assert automation.name == "Told!"
+        assert automation.trigger["expect"] == ["prefect.flow-run.Failed"]
+        (action,) = automation.actions
+        assert (action["type"], action["block"]) == ("send-notification", "slack-webhook/alerts")
+
+    def test_a_webhook_is_called_and_other_blocks_send(self) -> None:
+        (action,) = self.of(when="flow-run-late", notify="webhook/pager").actions
+
+        assert (action["type"], action["block"]) == ("call-webhook", "webhook/pager")
+
+    def test_a_preset_that_does_something_by_itself_need_not_tell(self) -> None:
+        (action,) = self.of(when="flow-run-zombie").actions
+
+        assert action["type"] == "change-flow-run-state"
+
+    def test_it_may_be_written_out(self) -> None:
+        trigger = {"posture": "Reactive", "expect": ["prefect.flow-run.Completed"]}
+        actions = [{"type": "do-nothing"}, {"type": "send-notification", "block": "slack-webhook/alerts", "body": "!"}]
+
+        automation = self.of(trigger=trigger, actions=actions, description="d", enabled=False, tags=["x"], adopt=True)
+
+        assert automation == AutomationSettings(
+            name="Told!",
+            trigger=trigger,
+            actions=tuple(actions),
+            description="d",
+            enabled=False,
+            tags=("x",),
+            adopt=True,
+        )
+
+    @pytest.mark.parametrize(
+        ("automation", "key", "given"),
+        [
+            ({}, "when", "is missing"),
+            ({"when": "flow-run-fail", "notify": "webhook/pager"}, "when", "did you mean flow-run-failed?"),
+            ({"when": "flow-run-failed"}, "notify", "is missing"),
+            ({"when": "flow-run-failed", "notify": "webhook/pagers"}, "notify", "did you mean webhook/pager?"),
+            ({"when": "flow-run-zombie", "actions": [{}]}, "actions", "has no meaning here"),
+            ({"trigger": {}, "notify": "webhook/pager"}, "notify", "has no meaning here"),
+            ({"trigger": []}, "trigger", "is []"),
+            ({"trigger": {}, "actions": {}}, "actions", "is {}"),
+            ({"trigger": {}, "actions": [{"block": "webhook/x"}]}, "actions[0].block", "is 'webhook/x'"),
+            ({"trigger": {}, "actions": [], "colour": 1}, "colour", "is not a setting"),
+        ],
+    )
+    def test_what_is_wrong_is_told_where_it_stands(self, automation: dict[str, Any], key: str, given: str) -> None:
+        found = problems(stack_file(blocks=self.BLOCKS, automations={"a": automation}))
+
+        assert given in found[f"automations.a.{key}"].given
 
 
 class TestSecretFields:

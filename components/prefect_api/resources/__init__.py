@@ -9,6 +9,7 @@ A changed `api_url` is an update in place, which does nothing to an object that 
 must learn the address, as refresh and destroy go by the state alone.
 """
 
+from components.prefect_api.resources.automation import Automation, AutomationProvider
 from components.prefect_api.resources.block import Block, BlockProvider
 from components.prefect_api.resources.canary_run import CanaryRun, CanaryRunProvider
 from components.prefect_api.resources.concurrency_limits import (
@@ -23,6 +24,8 @@ from components.prefect_api.resources.work_pool import WorkPool, WorkPoolProvide
 from components.prefect_api.resources.work_queue import WorkQueue, WorkQueueProvider
 
 __all__ = [
+    "Automation",
+    "AutomationProvider",
     "Block",
     "BlockProvider",
     "CanaryRun",
