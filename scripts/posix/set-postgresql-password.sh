@@ -11,7 +11,7 @@ create() {
     return
   fi
   NEW_PASSWORD=$password over_socket <<'SQL'
-\getenv password NEW_PASSWORD
+\set password `printenv NEW_PASSWORD`
 SET log_min_error_statement = panic;
 SET log_min_duration_statement = -1;
 SET log_statement = none;
