@@ -45,9 +45,8 @@ def servers_have_a_password(resources: Sequence[Resource]) -> Iterator[tuple[Res
         done = step(resource)
         if not isinstance(done, WrittenFile) or "PREFECT_SERVER_API_PORT" not in done.variables:
             continue
-        siblings = [step(other) for other in resources if other.parent == resource.parent]
-        files = [file for file in siblings if isinstance(file, WrittenFile) and file.is_environment]
-        if not any(file.content is None or file.variables.get("PREFECT_SERVER_API_AUTH_STRING") for file in files):
+        siblings = [other for other in resources if other.parent == resource.parent]
+        if not any(isinstance(other.inputs.get("stdin"), Secret) or _asks(other) for other in siblings):
             yield (
                 resource,
                 "starts a server without PREFECT_SERVER_API_AUTH_STRING: whoever reaches its port may run code on the "
@@ -93,6 +92,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _asks(resource: Resource) -> bool:
+    done = step(resource)
+    return isinstance(done, WrittenFile) and bool(done.variables.get("PREFECT_SERVER_API_AUTH_STRING"))
 
 
 def _unpinned(host: str) -> str:

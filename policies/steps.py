@@ -1,8 +1,11 @@
 """What a command does on a host, read back from its command line and its standard input."""
 
+import json
 import shlex
 from dataclasses import dataclass, field
 
+from components.platforms import SCRIPTS
+from components.platforms.windows import EVERYBODY
 from policies.resources import Resource
 
 ON_SERVERS = "command:remote:Command"
@@ -35,7 +38,7 @@ class WrittenFile:
         stem, _, suffix = name.rpartition(".")
         if directory.endswith("/systemd/system") and suffix == "service":
             return stem if "\nType=exec\n" in (self.content or "") else None
-        return stem if directory.endswith("/configuration/services") and suffix == "conf" else None
+        return stem if directory.endswith("/configuration/services") and suffix in ("conf", "json") else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +53,31 @@ def step(resource: Resource) -> WrittenFile | Script | None:
     """Return what a command does; None for any other resource."""
     if resource.type not in (ON_SERVERS, ON_THIS_MACHINE) or not isinstance(resource.inputs.get("create"), str):
         return None
-    words = shlex.split(resource.inputs["create"])
     stdin = resource.inputs.get("stdin")
     text = stdin if isinstance(stdin, str) else None
+    if resource.inputs["create"].startswith("powershell.exe "):
+        return _windows_step(text)
+    words = shlex.split(resource.inputs["create"])
     if words[-4:-3] == ["write-file"]:
         return WrittenFile(mode=words[-3], owner=words[-2], path=words[-1], content=text)
     if words[-1:] == ["create"]:
         return Script(name=words[-2], settings=_pairs((text or "").partition("\n\n")[0]))
     return None
+
+
+def _windows_step(payload: str | None) -> WrittenFile | Script | None:
+    """Read a payload of a Windows host, which alone says what is done; nothing of one that is secret or unknown."""
+    try:
+        told = json.loads(payload or "")
+        settings, text = dict(told["settings"]), str(told["script"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    names = {path.read_text(encoding="ascii"): path.stem for path in sorted((SCRIPTS / "windows").glob("*.ps1"))}
+    name = next((name for script, name in names.items() if text.endswith(script)), "")
+    if name == "file":
+        mode = "0644" if settings["readers"] == EVERYBODY else "0600"
+        return WrittenFile(path=settings["path"], mode=mode, owner="root", content=settings["content"])
+    return Script(name=name, settings=settings)
 
 
 def _pairs(lines: str) -> dict[str, str]:

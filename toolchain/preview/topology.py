@@ -118,7 +118,7 @@ class Steps:
         """Return what a service's plain environment files hold."""
         here = [file for change, file in self.files() if self.host(change.resource) == host]
         definition = next((file.content or "" for file in here if file.service == service), "")
-        paths = re.findall(r"/\S+\.env\b", definition)
+        paths = re.findall(r'(?:\b[A-Za-z]:)?/[^\s"]+\.env\b', definition)
         read = {file.path: file.variables for file in here if file.path in paths}
         return {name: value for path in paths for name, value in read.get(path, {}).items()}
 
