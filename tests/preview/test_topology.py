@@ -109,6 +109,11 @@ def test_a_service_that_goes_is_drawn_as_going() -> None:
     assert ":::delete" in mermaid(topology(PLANS["gone"]))
 
 
+def test_the_picture_does_not_depend_on_the_order_of_the_plan() -> None:
+    plan = new_stack()
+    assert svg(topology(Plan(changes=plan.changes[::-1])), "prod") == svg(topology(plan), "prod")
+
+
 def test_an_empty_plan_has_a_picture() -> None:
     assert "prod" in svg(topology(Plan(changes=())), "prod")
 

@@ -147,6 +147,7 @@ def _route(path: drawsvg.Path, flow: Flow, topology: Topology, places: Arrangeme
         path.M(x, start).L(x, end)
         return x, start + (18 if flow.source is None else (end - start) / 2 - (2 if down else -2))
     beside = [one for one in topology.flows if one.target == flow.target and one.source and _is_beside(one, places)]
+    beside.sort(key=lambda one: places.nodes[one.source].y if one.source else 0)  # so that lines do not cross
     right = source.x < target.x
     start_x, end_x = (source.right, target.x) if right else (source.x, target.right)
     start_y = source.middle[1]

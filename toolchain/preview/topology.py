@@ -127,10 +127,11 @@ def topology(plan: Plan) -> Topology:
     """Read the topology from a plan."""
     steps = Steps(plan)
     settings = _host_settings(plan)
-    services = [*_services(steps), *_proxies(steps)]
+    # a plan has no order of its own: what waits for nothing comes as it comes
+    services = sorted([*_services(steps), *_proxies(steps)], key=lambda one: (one.host, one.name))
     flows, elsewhere = _flows(steps, services, settings)
     return Topology(
-        hosts=tuple(_hosts(steps, settings, services)),
+        hosts=tuple(sorted(_hosts(steps, settings, services), key=lambda one: one.name)),
         services=tuple(services),
         flows=tuple(flows),
         work_pools=tuple(sorted(_work_pools(plan))),
