@@ -92,7 +92,10 @@ runtimes = {
     name: PrefectRuntime(
         f"{name}-prefect",
         PrefectRuntimeArgs(
-            host=hosts[name], version=settings.server.version, wheel_directory=settings.server.wheel_directory
+            host=hosts[name],
+            version=settings.server.version,
+            wheel_directory=settings.server.wheel_directory,
+            docker=name in settings.docker_hosts,
         ),
     )
     for name in settings.prefect_hosts
@@ -141,7 +144,13 @@ for host in settings.firewalled_hosts:
     )
 
 pools = {
-    pool.name: WorkPool(f"pool-{pool.name}", WorkPoolArgs(server=server, settings=pool)) for pool in settings.work_pools
+    pool.name: WorkPool(
+        f"pool-{pool.name}",
+        WorkPoolArgs(
+            server=server, settings=pool, is_served=any(worker.work_pool == pool.name for worker in settings.workers)
+        ),
+    )
+    for pool in settings.work_pools
 }
 
 blocks = SecretBlocks("secrets", SecretBlocksArgs(server=server, values=secrets.secret_blocks))
@@ -156,12 +165,11 @@ workers = {
     worker.name: PrefectWorkerHost(
         f"worker-{worker.name}",
         PrefectWorkerHostArgs(
-            worker_name=worker.name,
+            settings=worker,
             runtime=runtimes[worker.host],
             server=server,
             proxy=proxy,
             pool=pools[worker.work_pool],
-            health_port=worker.health_port,
         ),
     )
     for worker in settings.workers
@@ -174,6 +182,8 @@ canaries = {
         work_pool=pool.name,
         path=members[0].flows_directory,
         entrypoint="canary.py:canary",
+        # an image may have to be pulled first
+        timeout_seconds=900 if pool.type == "docker" else 180,
         triggers=[server.fingerprint, *(worker.fingerprint for worker in members)],
         opts=server.holds(None, *(worker.ready for worker in members)),
     )

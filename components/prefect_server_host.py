@@ -127,6 +127,7 @@ class PrefectServerHost(pulumi.ComponentResource):
                 working_directory=home,
                 runtime_directory=on.path("run", "ui"),
                 health_url=f"{self.api_url}/ready",
+                requires_url=f"postgresql://{database.host}:{database.port}",
                 after=(postgres_host.SERVICE,),
             ),
             reads=[runtime.installed, *files],

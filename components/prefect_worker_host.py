@@ -6,24 +6,25 @@ import pulumi
 
 from components import postgres_host, prefect_server_host
 from components.nginx_proxy import NginxProxy
-from components.platforms import HostFile, Service
+from components.platforms import HostFile
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
 from components.prefect_runtime import PrefectRuntime
 from components.prefect_server_host import PrefectServerHost
+from components.prefect_worker_service import unit_name, worker_program, worker_service
+from components.settings import WorkerSettings
 from components.work_pool import WorkPool
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrefectWorkerHostArgs:
-    """A worker called `worker_name`, from `runtime`, that polls `pool` of `server`."""
+    """A worker of the stack file, from `runtime`, that polls `pool` of `server`."""
 
-    worker_name: str
+    settings: WorkerSettings
     runtime: PrefectRuntime
     server: PrefectServerHost
     proxy: NginxProxy | None = None
     """Through which workers on other hosts than the server's come; None where they need none."""
     pool: WorkPool
-    health_port: int
 
 
 class PrefectWorkerHost(pulumi.ComponentResource):
@@ -39,15 +40,15 @@ class PrefectWorkerHost(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrefectWorkerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PrefectWorkerHost", name, None, opts)
-        runtime = args.runtime
+        worker, runtime = args.settings, args.runtime
         platform = runtime.host.platform
         on = runtime.host.scope(self, name)
-        unit = f"prefect-worker-{args.worker_name}"
+        unit = unit_name(worker.name)
         home = on.path("data", "prefect")
         proxy = args.proxy if runtime.host is not args.server.host else None
         api_url = proxy.api_url if proxy else args.server.api_url
         ca = (
-            HostFile(path=on.path("configuration", f"{unit}.ca.pem"), content="")
+            HostFile(path=on.path("configuration", "flows", f"{unit}.ca.pem"), content="")
             if proxy and proxy.has_private_ca
             else None
         )
@@ -55,35 +56,38 @@ class PrefectWorkerHost(pulumi.ComponentResource):
         settings = environment_file(
             platform,
             unit,
-            worker_variables(home=home, api_url=api_url, ca_file=ca.path if ca else "", health_port=args.health_port),
+            worker_variables(home=home, api_url=api_url, ca_file=ca.path if ca else "", health_port=worker.health_port),
         )
         secrets = secrets_file(platform, unit)
         secret_values = args.server.auth_string.apply(
             lambda known: on.environment_file(worker_secrets(auth_string=known))
         )
-        files = [on.file("settings", settings), on.file("secrets", secrets, secret_values)]
+        files = [
+            on.file("program", worker_program(platform, worker.name)),
+            on.file("settings", settings),
+            on.file("secrets", secrets, secret_values),
+        ]
         if proxy and ca:
             files.append(on.file("certificate-authority", ca, proxy.ca_certificate))
         service = on.service(
             "service",
-            Service(
-                name=unit,
-                description=f"Prefect worker {args.worker_name} of work pool {args.pool.pool_name}",
-                command=(
-                    *(platform.current(unit), "-m", "prefect", "worker", "start"),
-                    *("--name", args.worker_name, "--pool", args.pool.pool_name, "--type", args.pool.type),
-                    *("--with-healthcheck", "--install-policy", "never", "--no-create-pool-if-not-found"),
-                ),
+            worker_service(
+                platform,
+                worker,
+                pool_type=args.pool.type,
+                api_url=api_url,
                 environment=runtime.environment,
                 environment_files=(settings.path, secrets.path),
-                user="prefect",
-                working_directory=home,
-                health_url=f"http://127.0.0.1:{args.health_port}/health",
-                settle_seconds=5,
                 after=(postgres_host.SERVICE, prefect_server_host.SERVICE),
             ),
             reads=[runtime.installed, *files],
-            after=[runtime.flow, args.server.ready, *([proxy.ready] if proxy else []), args.pool.ready],
+            after=[
+                runtime.flow,
+                *runtime.engine,
+                args.server.ready,
+                *([proxy.ready] if proxy else []),
+                args.pool.ready,
+            ],
         )
         self.ready = service.resource
         self.fingerprint = service.fingerprint

@@ -1,12 +1,15 @@
 """A work pool on the Prefect server, with its queues."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
+from components.platforms import Linux
 from components.prefect_api import resources
 from components.prefect_server_host import PrefectServerHost
-from components.settings.workers import WorkPoolSettings
+from components.settings.workers import DOCKER, WorkPoolSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +18,8 @@ class WorkPoolArgs:
 
     server: PrefectServerHost
     settings: WorkPoolSettings
+    is_served: bool
+    """Whether it has workers in this stack."""
 
 
 class WorkPool(pulumi.ComponentResource):
@@ -38,7 +43,7 @@ class WorkPool(pulumi.ComponentResource):
             description=pool.description,
             concurrency_limit=pool.concurrency_limit,
             paused=pool.paused,
-            job_variables=pool.job_variables,
+            job_variables=container_variables(pool) if args.is_served and pool.type == DOCKER else pool.job_variables,
             adopt=pool.adopt,
             opts=server.holds(self),
         )
@@ -58,3 +63,14 @@ class WorkPool(pulumi.ComponentResource):
                 opts=server.holds(self, latest),
             )
         self.register_outputs({"pool_name": self.pool_name, "type": self.type})
+
+
+def container_variables(pool: WorkPoolSettings) -> Mapping[str, Any]:
+    """Return the job variables of a pool whose workers here start containers.
+
+    Containers find what their worker finds, unless the stack file or a deployment says otherwise: the API, maybe on the
+    host's loopback, the authority that signed for it, and the canary.
+    """
+    flows = Linux().path("configuration", "flows")
+    given = pool.job_variables or {}
+    return {"network_mode": "host", **given, "volumes": [f"{flows}:{flows}:ro", *given.get("volumes", [])]}

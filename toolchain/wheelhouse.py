@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from packaging.requirements import Requirement
 
-from components.platforms import SCRIPTS
+from components.platforms import SCRIPTS, prefect_locks
 from components.settings.server import supported_versions
 from toolchain.process import say
 
@@ -57,7 +57,7 @@ class Target:
 
 def requirements(lock: str, target: Target) -> str:
     """Return the lines of a lock that `target` needs, without markers: pip would compare these with its own Python."""
-    lines = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", lock, flags=re.MULTILINE)).splitlines()
+    lines = re.sub(r"\\\n\s*", "", re.sub(r"^(#|-r ).*\n", "", lock, flags=re.MULTILINE)).splitlines()
     needed = []
     for line in lines:
         text, *hashes = line.split(" --hash=")
@@ -70,7 +70,7 @@ def requirements(lock: str, target: Target) -> str:
 def download(version: str, target: Target, directory: Path) -> int:
     """Fill `directory` with the wheels of this Prefect version and of the pip that installs it; return pip's status."""
     runtime = SCRIPTS / "runtime"
-    locks = [runtime / "pip.txt", runtime / f"prefect-{version}.txt"]
+    locks = [runtime / f"{lock}.txt" for lock in ("pip", *prefect_locks(version, docker=True))]
     with TemporaryDirectory() as scratch:
         needed = Path(scratch) / "requirements.txt"
         needed.write_text("".join(requirements(lock.read_text(), target) for lock in locks))

@@ -9,6 +9,7 @@ from components.platforms.contract import (
     Service,
     fingerprint,
     lock_fingerprint,
+    prefect_locks,
 )
 from components.platforms.linux import Linux
 from components.platforms.local import Local, default_directory
@@ -28,4 +29,5 @@ __all__ = [
     "default_directory",
     "fingerprint",
     "lock_fingerprint",
+    "prefect_locks",
 ]

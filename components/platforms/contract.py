@@ -53,6 +53,8 @@ class Service:
     """It may write there."""
     health_url: str
     """`http://...` must answer 200, `postgresql://HOST:PORT` accept connections; for an empty one it must stay up."""
+    requires_url: str = ""
+    """What it is healthy only with, in the form of `health_url`: while that is dead, a restart is no cure."""
     environment_files: tuple[str, ...] = ()
     """Files of NAME=value lines, later ones winning."""
     after: tuple[str, ...] = ()
@@ -66,6 +68,10 @@ class Service:
     """Directories, besides the working directory, that a `strict` program writes into."""
     runtime_directory: str = ""
     """A directory in the area `run`, made anew for its user at each start, that it writes into."""
+    groups: tuple[str, ...] = ()
+    """System groups whose rights it has besides those of its user."""
+    memory_max: str = ""
+    """How much memory it and what it starts may use, such as `4G` or `75%`; empty for all there is."""
     stop_signal: Literal["TERM", "INT"] = "TERM"
     start_seconds: int = 120
     """How long it may take to become healthy."""
@@ -179,6 +185,14 @@ def fingerprint(*texts: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def lock_fingerprint(lock: str) -> str:
-    """Return a short hash of scripts/runtime/`lock`.txt: what is installed from it changes when it does."""
-    return fingerprint((SCRIPTS / "runtime" / f"{lock}.txt").read_text())[:8]
+def lock_fingerprint(*locks: str) -> str:
+    """Return a short hash of each scripts/runtime/LOCK.txt: what is installed from them changes when it does."""
+    return fingerprint(*((SCRIPTS / "runtime" / f"{lock}.txt").read_text() for lock in locks))[:8]
+
+
+def prefect_locks(version: str, *, docker: bool) -> tuple[str, ...]:
+    """Return the locks, below scripts/runtime, of a Prefect version, the last one including those before it.
+
+    `docker` adds what a worker needs to start containers.
+    """
+    return (f"prefect-{version}", f"prefect-docker-{version}") if docker else (f"prefect-{version}",)

@@ -7,6 +7,7 @@ from typing import Literal
 from components.platforms import bash
 from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
 from components.platforms.sandbox import sandbox_lines, task_sandbox_lines
+from components.platforms.watchdog import PROGRAM, is_watched, lines_for_watchdog, timer_of, watchdog_units
 
 ROOTS: dict[Area, str] = {
     "configuration": "/etc/prefect",
@@ -72,23 +73,28 @@ class Linux:
     def service_definition(self, service: Service) -> HostFile:
         """Return a systemd unit, https://www.freedesktop.org/software/systemd/man/systemd.service.html."""
         units = [f"{name}.service" for name in service.after]
+        watchdog = is_watched(service)
+        wanted = [*units, timer_of(service)] if watchdog else units
         command = " ".join(_quoted(argument) for argument in service.command)
         lines = [
             "[Unit]",
             f"Description={service.description}",
             f"After={' '.join(['network-online.target', *units])}",
-            f"Wants={' '.join(['network-online.target', *units])}",
+            f"Wants={' '.join(['network-online.target', *wanted])}",
             # without this systemd gives up on a service that fails five times, such as one that waits for its database
             "StartLimitIntervalSec=0",
             "",
             "[Service]",
             "Type=exec",
             f"User={service.user}",
+            *([f"SupplementaryGroups={' '.join(service.groups)}"] if service.groups else []),
             f"WorkingDirectory={service.working_directory}",
             *(f"EnvironmentFile={path}" for path in service.environment_files),
             f"ExecStart={command}",
             "Restart=always",
             "RestartSec=2",
+            # the program alone is told to stop, and ends what it started; what is left at the end of its time is killed
+            "KillMode=mixed",
             f"KillSignal=SIG{service.stop_signal}",
             f"TimeoutStopSec={service.stop_seconds}",
             *_runtime_directory(service),
@@ -96,8 +102,9 @@ class Linux:
             "",
             "[Install]",
             "WantedBy=multi-user.target",
+            *(["", *lines_for_watchdog(service)] if watchdog else []),
         ]
-        return HostFile(path=f"/etc/systemd/system/{service.name}.service", content="\n".join(lines) + "\n")
+        return _unit(f"{service.name}.service", lines)
 
     def program(self, name: str) -> HostFile:
         """Return a program of scripts/linux/programs, in whichever language it is written."""
@@ -116,9 +123,14 @@ class Linux:
         return bash.environment_lines(variables)
 
     def host_files(self) -> dict[str, HostFile]:
-        """Return the requirements of pip itself, with which every Python environment begins."""
+        """Return the requirements of pip itself, with which every Python environment begins, and the watchdog."""
         path = self.path("runtime", "requirements", "pip.txt")
-        return {"pip-requirements": HostFile(path=path, content=(SCRIPTS / "runtime" / "pip.txt").read_text())}
+        program = self.program(PROGRAM)
+        return {
+            "pip-requirements": HostFile(path=path, content=(SCRIPTS / "runtime" / "pip.txt").read_text()),
+            "watchdog-program": program,
+            **{kind: _unit(name, lines) for kind, (name, lines) in watchdog_units(program.path).items()},
+        }
 
 
 def _runtime_directory(service: Service) -> list[str]:

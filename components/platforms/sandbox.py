@@ -62,9 +62,10 @@ FLOWS = (
 
 def sandbox_lines(service: Service) -> list[str]:
     """Return the lines of the section [Service] that confine `service`."""
-    if service.sandbox == "flows":
-        return [*EVERY_SERVICE, *FLOWS]
-    return [*EVERY_SERVICE, *STRICT, f"ReadWritePaths={' '.join([service.working_directory, *service.writes])}"]
+    writes = f"ReadWritePaths={' '.join([service.working_directory, *service.writes])}"
+    confined = FLOWS if service.sandbox == "flows" else (*STRICT, writes)
+    limits = [f"MemoryMax={service.memory_max}"] if service.memory_max else []
+    return [*EVERY_SERVICE, *confined, *limits]
 
 
 def task_sandbox_lines(writes: Sequence[str]) -> list[str]:

@@ -74,6 +74,12 @@ class Settings:
         return tuple(sorted({*self.server.hosts, *(worker.host for worker in self.workers)}))
 
     @property
+    def docker_hosts(self) -> tuple[str, ...]:
+        """Names of the hosts whose workers start containers."""
+        pools = {pool.name for pool in self.work_pools if pool.type == "docker"}
+        return tuple(sorted({worker.host for worker in self.workers if worker.work_pool in pools}))
+
+    @property
     def firewalled_hosts(self) -> tuple[HostSettings, ...]:
         """The hosts whose firewall is ours."""
         linux = [host for host in self.hosts if host.is_used and host.platform == "linux"]
@@ -98,7 +104,8 @@ class Settings:
         is_server = host.name in self.server.hosts
         is_worker = any(worker.host == host.name for worker in self.workers)
         has_database = host.name == self.postgres.host
-        roles = {"postgres": has_database, "server": is_server, "worker": is_worker}
+        has_docker = host.name in self.docker_hosts
+        roles = {"postgres": has_database, "server": is_server, "worker": is_worker, "docker": has_docker}
         existing = self.postgres.existing
         peers = {other.name: other.address_for_peers for other in self.hosts}
         database = existing.address if existing else peers[self.postgres.host]
@@ -109,7 +116,7 @@ class Settings:
         return {
             "roles": " ".join(role for role, has in roles.items() if has),
             "names": " ".join(sorted(partner for partner in partners if not is_address(partner))),
-            "packages": " ".join(self.server.packages) if is_server or is_worker else "",
+            "packages": " ".join(self.server.packages(docker=has_docker)) if is_server or is_worker else "",
             "wheel_directory": self.server.wheel_directory,
             "postgresql_version": self.postgres.version if has_database else "",
             "postgresql_source": "given" if has_database and self.postgres.apt_source else "",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components import prefect_settings
-from components.platforms import SCRIPTS
+from components.platforms import SCRIPTS, prefect_locks
 from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
 
@@ -27,13 +27,16 @@ class ServerSettings:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Prefect's own settings, by environment variable, over the ones that this project chooses."""
 
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """What a host must be able to get, `NAME==VERSION`: Prefect; from a wheel directory all that it needs."""
+    def packages(self, *, docker: bool) -> tuple[str, ...]:
+        """Return what a host must be able to get, `NAME==VERSION`: Prefect; from a wheel directory all that it needs.
+
+        `docker` tells whether it has workers that start containers.
+        """
         if not self.wheel_directory:
             return (f"prefect=={self.version}",)
-        lock = (SCRIPTS / "runtime" / f"prefect-{self.version}.txt").read_text()
-        return tuple(re.sub(r"\[.*\]", "", found) for found in re.findall(r"^(\S+==\S+) \\$", lock, re.MULTILINE))
+        locks = prefect_locks(self.version, docker=docker)
+        text = "".join((SCRIPTS / "runtime" / f"{lock}.txt").read_text() for lock in locks)
+        return tuple(re.sub(r"\[.*\]", "", found) for found in re.findall(r"^(\S+==\S+) \\$", text, re.MULTILINE))
 
     @property
     def connections(self) -> int:
@@ -47,7 +50,7 @@ class ServerSettings:
 
 def supported_versions() -> tuple[str, ...]:
     """Return the Prefect versions that a hash-locked runtime is carried for, newest first."""
-    found = [path.stem.removeprefix("prefect-") for path in (SCRIPTS / "runtime").glob("prefect-*.txt")]
+    found = [path.stem.removeprefix("prefect-") for path in (SCRIPTS / "runtime").glob("prefect-[0-9]*.txt")]
     return tuple(sorted(found, key=lambda version: [int(part) for part in version.split(".")], reverse=True))
 
 

@@ -8,8 +8,11 @@ from components.prefect_api import work_pools, work_queues
 from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
 
-PROCESS = "process"
-"""Type of the pools that workers here serve. A pool of another type is for workers that somebody else runs."""
+PROCESS, DOCKER = "process", "docker"
+"""Types of the pools that workers here serve: flow runs are processes on their hosts, or containers there.
+
+A pool of another type is for workers that somebody else runs.
+"""
 
 _LARGEST_LIMIT = 100_000
 _LOWEST_PRIORITY = 1000
@@ -53,6 +56,12 @@ class WorkerSettings:
     work_pool: str
     health_port: int
     """PREFECT_WORKER_WEBSERVER_PORT; unique on its host, default 4210."""
+    limit: int | None
+    """How many flow runs it may run at once; None for no limit."""
+    drain_seconds: int
+    """How long flow runs may go on when the worker is stopped; default 600, 30 on this machine."""
+    memory_max: str
+    """How much memory it and its flow runs may use, as systemd's MemoryMax=; empty for all there is."""
 
 
 def read_work_pools(table: Table) -> tuple[WorkPoolSettings, ...]:
@@ -98,27 +107,43 @@ def _read_work_queues(table: Table) -> tuple[WorkQueueSettings, ...]:
     return tuple(sorted(queues, key=lambda queue: (queue.priority or _LOWEST_PRIORITY + 1, queue.name)))
 
 
+def _memory_max(worker: Table) -> str:
+    allowed = "an amount such as 4G or 800M, or a share of the host's memory such as 75%"
+    return worker.text("memoryMax", "", allowed=allowed, example="75%", pattern="([1-9][0-9]*[MGT]|[1-9][0-9]?%)?")
+
+
 def read_workers(
     table: Table, hosts: tuple[HostSettings, ...], pools: tuple[WorkPoolSettings, ...]
 ) -> tuple[WorkerSettings, ...]:
-    """Return the workers, each on one of `hosts` and for one of the process `pools`, in the order of their names."""
+    """Return the workers, each on one of `hosts` and for one of `pools` that it can serve, by name."""
     host_names, pool_names = [host.name for host in hosts], [pool.name for pool in pools]
-    served = [pool.name for pool in pools if pool.type == PROCESS]
+    served = [pool.name for pool in pools if pool.type in {PROCESS, DOCKER}]
+    platforms = {host.name: host.platform for host in hosts}
     workers = []
     for name, entry in table.tables():
+        host = entry.choice("host", host_names, only(host_names))
+        # on this machine somebody waits for it: `make down`
+        drain, longest_drain = (30, 30) if platforms.get(host) == "local" else (600, 7 * 86_400)
         worker = WorkerSettings(
             name=name,
-            host=entry.choice("host", host_names, only(host_names)),
+            host=host,
             work_pool=entry.choice("workPool", pool_names, only(served) or only(pool_names)),
             health_port=entry.port("healthPort", 4210),
+            limit=entry.optional_integer("limit", minimum=1, maximum=10_000),
+            drain_seconds=entry.integer("drainSeconds", drain, minimum=0, maximum=longest_drain),
+            memory_max=_memory_max(entry) if platforms.get(host, "linux") == "linux" else "",
         )
         entry.finish()
         if served and worker.work_pool in {*pool_names} - {*served}:
-            allowed = f"a work pool of type {PROCESS}, as are the workers of a stack"
+            allowed = f"a work pool of type {PROCESS} or {DOCKER}, which the workers of a stack serve"
             table.problems.add(entry.path("workPool"), "is a pool of another type", allowed, served[0])
         workers.append(worker)
-    for pool in () if served else pools:
-        if pool.name in {worker.work_pool for worker in workers}:
-            given = f"is {pool.type!r}, which no worker of a stack serves"
-            table.problems.add(f"workPools.{pool.name}.type", given, PROCESS, PROCESS)
+    without_engine = {worker.work_pool for worker in workers if platforms.get(worker.host, "linux") != "linux"}
+    for pool in pools:
+        key = f"workPools.{pool.name}.type"
+        if not served and pool.name in {worker.work_pool for worker in workers}:
+            table.problems.add(key, f"is {pool.type!r}, which no worker of a stack serves", PROCESS, PROCESS)
+        elif pool.type == DOCKER and pool.name in without_engine:
+            allowed = f"{PROCESS}, or workers on Linux servers alone"
+            table.problems.add(key, f"is {DOCKER!r}, and a worker of it is not on a Linux server", allowed, PROCESS)
     return tuple(workers)

@@ -4,7 +4,7 @@
 # that takes the place of an index, which PostgreSQL, and whether it comes from a source that is yet to be added
 : "${roles:=postgres server worker}" "${packages:=}" "${wheel_directory:=}" "${postgresql_version:=}" "${postgresql_source:=}"
 
-create() { tell_all "what is to be installed is on offer" python index wheels packages postgresql; }
+create() { tell_all "what is to be installed is on offer" python index wheels packages postgresql docker; }
 
 has_role() { [[ " $roles " == *" $1 "* ]]; }
 
@@ -234,4 +234,9 @@ check_postgresql() {
   elif [ "$(printf '%s\n' 14.9 "$found" | sort -V | head -n 1)" != 14.9 ]; then
     finding "PostgreSQL $found is on offer on this host, but Prefect needs 14.9 or newer. Choose another: pulumi config set --path postgres.version 16"
   fi
+}
+
+check_docker() {
+  if ! has_role docker || has_docker || knows_no_packages || [ -n "$(offered docker.io docker-ce)" ]; then return; fi
+  finding "Docker is not on offer on this host. On Debian and Ubuntu it is the package docker.io; on Red Hat and relatives add Docker's own repository first: https://docs.docker.com/engine/install/rhel"
 }

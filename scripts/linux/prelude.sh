@@ -111,6 +111,8 @@ package_version() {
   fi
 }
 
+has_docker() { systemctl cat docker.service >/dev/null 2>&1; }
+
 # install_package APT_NAME DNF_NAME: from the sources this host has; nothing is done where it is installed
 install_package() {
   [ -z "$(package_version "$1" "$2")" ] || return 0

@@ -62,7 +62,7 @@ end_orphans() {
   local place
   place=$(pattern_of "$root")
   end_processes TERM "^$place/runtime/supervisor/bin/[^ ]+ $place/runtime/supervisor/bin/supervisord "
-  end_processes INT "^$place/runtime/[^ ]+ (-m prefect|-D )"
+  end_processes INT "^$place/runtime/[^ ]+ (-m prefect|-D |$place/runtime/bin/prefect-worker-)"
 }
 
 # pattern_of PATH: for pgrep

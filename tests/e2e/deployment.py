@@ -97,7 +97,9 @@ class Deployment(StackCommands):
         """Return the main process of each of the stack's services that runs on a host, by its unit's name."""
         shown = self.hosts[host].run(f"systemctl show --property=Id,MainPID {SERVICES}").stdout
         units = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.split("\n\n")]
-        return {unit["Id"].removesuffix(".service"): int(unit["MainPID"]) for unit in units if unit["MainPID"] != "0"}
+        # the checks of the watchdog come and go
+        running = [unit for unit in units if unit["MainPID"] != "0" and "@" not in unit["Id"]]
+        return {unit["Id"].removesuffix(".service"): int(unit["MainPID"]) for unit in running}
 
     def all_processes(self) -> dict[tuple[str, str], int]:
         """Return the main process of each service, by the names of host and unit."""

@@ -51,6 +51,7 @@ EXPECTED = {
     ("prefect-selfhost:index:PrefectWorkerHost", "worker-default", None),
     (COMMAND, "worker-default-settings", "worker-default"),
     (COMMAND, "worker-default-secrets", "worker-default"),
+    (COMMAND, "worker-default-program", "worker-default"),
     (COMMAND, "worker-default-service-definition", "worker-default"),
     (COMMAND, "worker-default-service", "worker-default"),
     ("pulumi-python:dynamic/prefect:CanaryRun", "canary-default", None),

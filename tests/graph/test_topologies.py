@@ -1,5 +1,6 @@
 """Stacks with more than one of everything."""
 
+import json
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_the_database_is_backed_up_before_it_is_migrated(servers: Graph) -> None
 def test_a_worker_elsewhere_comes_by_the_proxy_and_is_told_whom_to_trust(servers: Graph) -> None:
     settings = str(servers.resources["worker-default-settings"].inputs["stdin"])
     assert "PREFECT_API_URL=https://10.0.0.11/api\n" in settings
-    assert "PREFECT_API_SSL_CERT_FILE=/etc/prefect/prefect-worker-default.ca.pem\n" in settings
+    assert "PREFECT_API_SSL_CERT_FILE=/etc/prefect/flows/prefect-worker-default.ca.pem\n" in settings
     assert {"proxy-site", "worker-default-certificate-authority"} <= servers.before("worker-default-service")
 
 
@@ -124,3 +125,59 @@ def test_each_host_lets_in_only_what_is_asked_of_it(servers: Graph) -> None:
     assert "ip saddr { 10.0.0.11 } tcp dport 5432 accept" in rules["data"]
     assert "tcp dport 443 accept" in rules["web"]
     assert "dport 443" not in rules["data"] + rules["work"]
+
+
+@pytest.fixture(scope="module")
+def containers() -> Graph:
+    """Record a server's host with a worker that starts processes, and another host with two that start containers."""
+    hosts = {
+        name: {"platform": "linux", "address": address, "hostKey": "ssh-ed25519 AAAA"}
+        for name, address in {"web": "10.0.0.11", "work": "10.0.0.12"}.items()
+    }
+    values = stack_file(
+        hosts=hosts,
+        postgres={"host": "web"},
+        server={"hosts": ["web"]},
+        workPools={
+            "etl": {},
+            "images": {"type": "docker", "jobVariables": {"image": "etl:1.4", "volumes": ["/srv:/srv"]}},
+        },
+        workers={
+            "plain": {"host": "web", "workPool": "etl"},
+            "first": {"host": "work", "workPool": "images"},
+            "second": {"host": "work", "workPool": "images", "healthPort": 4211},
+        },
+    )
+    return record(values, preview=True)
+
+
+def test_docker_is_installed_once_and_only_where_workers_start_containers(containers: Graph) -> None:
+    assert {name for name in containers.resources if name.endswith("-docker")} == {"work-prefect-docker"}
+    for worker in ("first", "second"):
+        assert "work-prefect-docker" in containers.before(f"worker-{worker}-service")
+
+
+def test_the_library_that_speaks_to_docker_is_installed_only_there(containers: Graph) -> None:
+    assert "directory=/opt/prefect/prefect-docker-" in str(containers.resources["work-prefect-install"].inputs["stdin"])
+    assert "directory=/opt/prefect/prefect-3" in str(containers.resources["web-prefect-install"].inputs["stdin"])
+    assert {name for name in containers.resources if "docker-requirements" in name} == {
+        "work-prefect-docker-requirements"
+    }
+
+
+def test_only_workers_that_start_containers_have_the_rights_of_dockers_group(containers: Graph) -> None:
+    members = {
+        name
+        for name, resource in containers.resources.items()
+        if "SupplementaryGroups=docker" in str(resource.inputs.get("stdin"))
+    }
+    assert members == {"worker-first-service-definition", "worker-second-service-definition"}
+
+
+def test_containers_find_the_api_and_the_canary_as_their_worker_does(containers: Graph) -> None:
+    assert json.loads(containers.resources["pool-images-pool"].inputs["job_variables"]) == {
+        "image": "etl:1.4",
+        "network_mode": "host",
+        "volumes": ["/etc/prefect/flows:/etc/prefect/flows:ro", "/srv:/srv"],
+    }
+    assert "job_variables" not in containers.resources["pool-etl-pool"].inputs

@@ -100,7 +100,7 @@ def test_linux_keeps_to_the_filesystem_hierarchy() -> None:
     assert linux.path("run") == "/run/prefect"
     assert linux.path("log") == "/var/log/prefect"
     assert linux.path("socket") == "/run/prefect/postgresql"
-    assert set(linux.host_files()) == {"pip-requirements"}
+    assert set(linux.host_files()) == {"pip-requirements", "watchdog-program", "watchdog-timer", "watchdog"}
 
 
 def test_linux_does_everything_as_root() -> None:

@@ -53,6 +53,11 @@ def test_flows_write_wherever_their_user_may_but_into_the_system() -> None:
     assert not [line for line in lines if line.startswith("ReadWritePaths=")]
 
 
+def test_a_service_takes_all_the_memory_there_is_unless_told_otherwise() -> None:
+    assert "MemoryMax=75%" in sandbox_lines(replace(SERVICE, memory_max="75%"))
+    assert not [line for line in sandbox_lines(SERVICE) if line.startswith("MemoryMax=")]
+
+
 @pytest.mark.parametrize("kind", ["strict", "flows"])
 def test_no_service_becomes_another_user_or_has_a_right_of_roots(kind: str) -> None:
     lines = sandbox_lines(replace(SERVICE, sandbox="flows" if kind == "flows" else "strict"))

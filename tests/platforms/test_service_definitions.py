@@ -50,7 +50,7 @@ class TestSystemd:
             "[Unit]\n"
             "Description=Prefect server\n"
             "After=network-online.target postgresql.service\n"
-            "Wants=network-online.target postgresql.service\n"
+            "Wants=network-online.target postgresql.service prefect-watchdog@prefect-server.timer\n"
             "StartLimitIntervalSec=0\n"
             "\n"
             "[Service]\n"
@@ -62,11 +62,16 @@ class TestSystemd:
             "ExecStart=/opt/prefect/bin/python -m prefect server start\n"
             "Restart=always\n"
             "RestartSec=2\n"
+            "KillMode=mixed\n"
             "KillSignal=SIGINT\n"
             "TimeoutStopSec=30\n"
             "RuntimeDirectory=prefect/ui\n" + "".join(f"{line}\n" for line in sandbox_lines(SERVER)) + "\n"
             "[Install]\n"
             "WantedBy=multi-user.target\n"
+            "\n"
+            "[X-Prefect]\n"
+            "HealthUrl=http://127.0.0.1:4200/api/ready\n"
+            "RequiresUrl=\n"
         )
 
     @pytest.mark.parametrize(

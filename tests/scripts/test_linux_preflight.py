@@ -175,6 +175,16 @@ class TestDnf:
         assert sources.told("check_python", packages="prefect==3.8.8").startswith("error: no Python from 3.10 to 3.14")
         assert sources.told("check_python") == "", "a host of the database alone needs no Python"
 
+    def test_docker_comes_from_a_repository_of_its_own(self, sources: Check) -> None:
+        sources.programs |= {"rpm": "exit 1", "systemctl": "exit 1"}
+        sources.programs["dnf"] = 'case "$*" in *docker-ce) echo 28.2.2 ;; *bash) echo 5.1 ;; esac'
+        assert sources.told("check_docker", roles="worker docker") == ""
+        sources.programs["dnf"] = 'case "$*" in *bash) echo 5.1 ;; esac'
+        assert sources.told("check_docker", roles="worker docker").startswith("error: Docker is not on offer")
+        assert sources.told("check_docker", roles="worker") == "", "only containers need it"
+        sources.programs["systemctl"] = "exit 0"
+        assert sources.told("check_docker", roles="worker docker") == "", "whoever installed it"
+
 
 class TestApt:
     @pytest.mark.parametrize(

@@ -55,8 +55,15 @@ def test_a_larger_pool_needs_more_connections() -> None:
 
 def test_from_a_wheel_directory_all_that_prefect_needs_on_every_host_must_be_there() -> None:
     online, offline = (parsed(stack_file(server=server)).server for server in ({}, {"wheelDirectory": "/srv/wheels"}))
-    assert online.packages == (f"prefect=={online.version}",)
+    assert online.packages(docker=True) == (f"prefect=={online.version}",)
     assert {f"prefect=={offline.version}", "alembic", "asyncpg"} <= {
-        package if package.startswith("prefect==") else package.partition("==")[0] for package in offline.packages
+        package if package.startswith("prefect==") else package.partition("==")[0]
+        for package in offline.packages(docker=False)
     }
-    assert not [package for package in offline.packages if package.startswith(("pywin32", "cyclopts"))]
+    assert not [package for package in offline.packages(docker=False) if package.startswith(("pywin32", "cyclopts"))]
+
+
+def test_for_containers_a_wheel_directory_holds_more() -> None:
+    server = parsed(stack_file(server={"wheelDirectory": "/srv/wheels"})).server
+    more = {*server.packages(docker=True)} - {*server.packages(docker=False)}
+    assert {package.partition("==")[0] for package in more} == {"prefect-docker", "python-on-whales"}

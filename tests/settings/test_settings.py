@@ -21,7 +21,7 @@ GOOD_TABLES: dict[str, dict[str, Any]] = {
     "postgres": {"host": "box", "port": 5433, "maxConnections": 200},
     "server": {"hosts": ["box"], "version": NEWEST, "port": 4201, "logLevel": "DEBUG"},
     "workPools": {"etl": {"type": "process", "concurrencyLimit": 3}},
-    "workers": {"day": {"host": "box", "workPool": "etl", "healthPort": 4300}},
+    "workers": {"day": {"host": "box", "workPool": "etl", "healthPort": 4300, "limit": 2, "drainSeconds": 9}},
 }
 """Every key of every table, none at its default."""
 
@@ -94,7 +94,7 @@ def test_every_key_of_every_table_arrives() -> None:
     assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
     assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", "", {})
     assert [(pool.name, pool.type, pool.concurrency_limit) for pool in settings.work_pools] == [("etl", "process", 3)]
-    assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300)]
+    assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300, 2, 9, "")]
     assert settings.purge_on_destroy is True
 
 
@@ -114,6 +114,10 @@ def test_every_key_of_every_table_arrives() -> None:
         ("workPools.default.concurrencyLimit", None),
         ("workPools.default", None),
         ("workers.default.healthPort", 65535),
+        ("workers.default.limit", 1),
+        ("workers.default.limit", 10_000),
+        ("workers.default.drainSeconds", 0),
+        ("workers.default.drainSeconds", 30),
         ("workers.a", None),
         ("workers.a23456789-123456789-123456789-123456789", None),
     ],
@@ -172,6 +176,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("server.logLevel", "WARN", "did you mean WARNING?", "WARNING"),
     ("workPools.default.type", "proces", "did you mean process?", "process"),
     ("workPools.default.type", "Docker", "did you mean docker?", "docker"),
+    ("workPools.default.type", "docker", "a worker of it is not on a Linux server", "process"),
     ("workPools.default.concurrencyLimit", -1, "is -1", "0"),
     ("workPools.default.concurrencyLimit", 100_001, "is 100001", "0"),
     ("workPools.default.concurrencyLimit", "ten", "is 'ten'", "0"),
@@ -181,6 +186,11 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     ("workers.default.workPool", 1, "is 1", "default"),
     ("workers.default.healthPort", 1023, "is 1023", "4210"),
     ("workers.default.healthPort", "4210", "is '4210'", "4210"),
+    ("workers.default.limit", 0, "is 0", "1"),
+    ("workers.default.limit", "2", "is '2'", "1"),
+    ("workers.default.drainSeconds", -1, "is -1", "30"),
+    ("workers.default.drainSeconds", 31, "is 31", "30"),
+    ("workers.default.drainSeconds", "1h", "is '1h'", "30"),
 ]
 
 
@@ -305,7 +315,7 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
     # and in test_server_settings.py, test_postgres.py and test_prefect_object_settings.py
-    tested.add("server.settings")
+    tested |= {"server.settings", "workers.*.memoryMax"}
     tested |= {f"workPools.*.{key}" for key in ("description", "paused", "jobVariables", "workQueues", "adopt")}
     tested |= {
         f"postgres.{key}" for key in ("address", "version", "aptSource", "memoryMib", "settings", "monitoringFrom")

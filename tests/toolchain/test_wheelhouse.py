@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from components.platforms import SCRIPTS
+from components.platforms import SCRIPTS, prefect_locks
 from components.settings.server import supported_versions
 from toolchain.wheelhouse import PYTHON_VERSIONS, Target, requirements
 
@@ -41,10 +41,12 @@ def test_hashes_stay_and_comments_extras_and_markers_go() -> None:
 @pytest.mark.parametrize("python_version", PYTHON_VERSIONS)
 @pytest.mark.parametrize("platform", ["linux", "windows"])
 def test_one_version_of_each_library_is_taken(version: str, python_version: str, platform: str) -> None:
-    found = names((SCRIPTS / "runtime" / f"prefect-{version}.txt").read_text(), Target(platform, python_version))
+    locks = prefect_locks(version, docker=True)
+    text = "".join((SCRIPTS / "runtime" / f"{lock}.txt").read_text() for lock in locks)
+    found = names(text, Target(platform, python_version))
 
     assert len(set(found)) == len(found)
-    assert {"prefect", "sqlalchemy", "asyncpg"} <= set(found)
+    assert {"prefect", "sqlalchemy", "asyncpg", "prefect-docker"} <= set(found)
     assert ("pywin32" in found) == (platform == "windows")
 
 
