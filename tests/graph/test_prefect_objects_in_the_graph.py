@@ -67,7 +67,7 @@ def test_a_stack_without_such_objects_has_no_component_for_them() -> None:
     assert "objects" not in record(stack_file()).resources
 
 
-@pytest.mark.parametrize("name", [name for _, name, _ in EXPECTED])
+@pytest.mark.parametrize("name", sorted(name for _, name, _ in EXPECTED))
 def test_each_is_made_once_the_server_answers_and_goes_with_the_database(graph: Graph, name: str) -> None:
     assert "server-service" in graph.before(name)
     assert graph.resources[name].deleted_with == "postgres-cluster"
