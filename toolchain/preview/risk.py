@@ -25,8 +25,8 @@ RESTARTS: dict[str, tuple[Level, str]] = {
     ),
     "prefect-worker": (
         "medium",
-        "it takes no new flow runs meanwhile, and those that it runs as processes of its own are interrupted. "
-        "Choose a quiet hour, or pause its work pool and let them end first.",
+        "it takes no new flow runs until those that it runs have ended, for as long as workers.NAME.drainSeconds says. "
+        "What still runs then is told to end.",
     ),
 }
 
