@@ -4,6 +4,7 @@ import pulumi
 
 from components import postgres_host
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
+from components.drift import find_repairs
 from components.existing_postgres import ExistingPostgres, ExistingPostgresArgs
 from components.firewall import HostFirewall, HostFirewallArgs
 from components.host import Host, HostArgs
@@ -16,10 +17,12 @@ from components.prefect_runtime import PrefectRuntime, PrefectRuntimeArgs
 from components.prefect_server_host import PrefectServerHost, PrefectServerHostArgs
 from components.prefect_worker_host import PrefectWorkerHost, PrefectWorkerHostArgs
 from components.secret_blocks import SecretBlocks, SecretBlocksArgs
-from components.settings import load_settings
+from components.settings import load_settings, ssh_private_key
 from components.work_pool import WorkPool, WorkPoolArgs
 
-settings, secrets = load_settings(pulumi.Config())
+config = pulumi.Config()
+settings, secrets = load_settings(config)
+repairs = find_repairs(settings.hosts, ssh_private_key(config)) if settings.drift else {}
 
 hosts = {
     host.name: Host(
@@ -29,6 +32,7 @@ hosts = {
             purpose=settings.purpose(host),
             ssh_private_key=secrets.ssh_private_key,
             purge_on_destroy=settings.purge_on_destroy,
+            repairs=repairs,
         ),
     )
     for host in settings.hosts

@@ -36,6 +36,8 @@ class HostArgs:
     """For a host reached by SSH, in PEM; None to ask the SSH agent."""
     purge_on_destroy: bool = False
     """Whether removing the host removes the data too; otherwise it is set aside."""
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    """How often each resource was found to have drifted, by name; see `components.drift`."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Host(pulumi.ComponentResource):
         super().__init__("prefect-selfhost:index:Host", name, None, opts)
         self.address = args.settings.address_for_peers
         self.loopback = self.address if args.settings.platform == "local" else "127.0.0.1"
-        self.platform = _platform(args.settings)
+        self.platform = platform_of(args.settings)
+        self._repairs = args.repairs
         self._connection = _connection(args)
         self._tunnel = _tunnel(args)
         self._settings = args.settings
@@ -95,10 +98,15 @@ class Host(pulumi.ComponentResource):
         """Return the host's vocabulary for a component: what it makes becomes children of `parent`, `name`-SUFFIX."""
         return HostScope(self, parent, name, self._ready)
 
+    def repairs_of(self, name: str) -> int:
+        """Return how often the resource of this name was found to have drifted."""
+        return self._repairs.get(name, 0)
+
     def command(
         self, name: str, commands: Commands, stdin: pulumi.Input[str], opts: pulumi.ResourceOptions
     ) -> local.Command | remote.Command:
         """Run `commands` on this machine or over SSH."""
+        commands = commands.repaired(self.repairs_of(name))
         if self._connection is None:
             return local.Command(
                 name,
@@ -187,8 +195,6 @@ class HostScope:
         definition = self.file(f"{suffix}-definition", self._host.platform.service_definition(service))
         steps = [definition, *reads]
         started_from = pulumi.Output.all(*(step.fingerprint for step in steps)).apply(lambda known: fingerprint(*known))
-        # a change that failed and was taken back leaves this step as its state says, but the host is not: ask again
-        reports = pulumi.Output.all(*(step.report for step in steps)).apply(lambda known: fingerprint(*known))
         settings: dict[str, pulumi.Input[str]] = {
             "service": service.name,
             "environment": service.environment,
@@ -196,7 +202,7 @@ class HostScope:
             "start_seconds": str(service.start_seconds),
             "settle_seconds": str(service.settle_seconds),
             "fingerprint": started_from,
-            "reports": reports,
+            "changes": _changes(steps),
         }
         step = self.script(suffix, "service", settings, after=[definition, *reads, *after])
         return Step(step.resource, started_from, step.report)
@@ -209,8 +215,9 @@ class HostScope:
         """Have `task` run at its times from now on; it is not run by that."""
         files = self._host.platform.task_definitions(task)
         definitions = [self.file(f"{suffix}-{kind}", file) for kind, file in files.items()]
-        # the text of the files, so that the scheduler is told of every change
-        definition = fingerprint(*(file.content for file in files.values()))
+        repairs = [self._host.repairs_of(f"{self._name}-{suffix}-{kind}") for kind in files]
+        # text and repairs of the files, so that the scheduler is told of every change
+        definition = fingerprint(*(file.content for file in files.values()), *map(str, repairs))
         settings = {"task": task.name, "schedule": task.schedule, "fingerprint": definition}
         return self.script(suffix, "timer", settings, after=[*definitions, *after])
 
@@ -230,10 +237,25 @@ class HostScope:
         return self._host.command(f"{self._name}-{suffix}", commands, stdin, opts)
 
 
-def _platform(settings: HostSettings) -> Platform:
+def platform_of(settings: HostSettings) -> Platform:
+    """Return the platform of a machine of the stack file."""
     if settings.windows:
         return Windows(settings.directory, settings.windows)
     return Linux() if settings.platform == "linux" else Local(settings.directory)
+
+
+def _changes(steps: Sequence[Step]) -> pulumi.Output[str]:
+    """Return a word for each step that changed its host when it was last done: another one each time that it does.
+
+    A change that failed and was taken back, or a file that had drifted and was put back, leaves what is declared as it
+    was; but whoever reads it must be asked again, and may have to restart.
+    """
+    reports = pulumi.Output.all(*(step.report for step in steps))
+    return reports.apply(lambda known: " ".join(fingerprint(report) for report in known if _tells_change(report)))
+
+
+def _tells_change(report: str) -> bool:
+    return report.strip().rpartition("\n")[2].startswith("changed: ")
 
 
 def _tunnel(args: HostArgs) -> Tunnel | None:

@@ -4,10 +4,11 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 
 import paramiko
 
@@ -24,6 +25,7 @@ KEEPALIVE_SECONDS, ANSWER_SECONDS = 3.0, 8.0
 """How often the host is asked whether it is there, and how long it may take to answer."""
 
 _SERVER_HINT = "See that it is up and runs sshd, that address and port are right, and that no firewall is between."
+_CHUNK_BYTES = 65536
 _PROHIBITED = 1  # https://www.rfc-editor.org/rfc/rfc4254#section-5.1
 
 
@@ -33,6 +35,15 @@ class SshError(Exception):
 
 class _UnreachableError(SshError):
     """This attempt to connect failed; the next may not, as after a reboot or when sshd had too many callers."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that came to its end."""
+
+    exit_status: int
+    stdout: str
+    stderr: str
 
 
 class SshConnection:
@@ -65,6 +76,33 @@ class SshConnection:
         while channel is None:
             channel = self._channel(self._transport(deadline), address, port, deadline)
         return channel
+
+    def execute(self, command: str, stdin: str, seconds: float) -> Ended:
+        """Run a command line on the host, and return when it has ended.
+
+        Raises:
+            SshError: the host cannot be reached, or the command did not end, within that many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        transport = self._transport(deadline)
+        try:
+            with transport.open_session(timeout=_left(deadline)) as channel:
+                return _execute(channel, command, stdin, deadline)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if transport.is_active():
+                message = f"A command on {_who(self._host)} did not end within {seconds:.0f} s. See what keeps it busy."
+            else:
+                message = f"The connection to {_who(self._host)} was lost. {_SERVER_HINT}"
+            raise SshError(message) from error
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        with self._lock:
+            attempt = self._attempt
+        if attempt is not None and attempt.done() and attempt.exception() is None:
+            # whoever looks after it closes what it goes through at the same time
+            with suppress(paramiko.SSHException, OSError, EOFError):
+                attempt.result().close()
 
     def _channel(
         self, transport: paramiko.Transport, address: str, port: int, deadline: float
@@ -194,6 +232,28 @@ def _through(
 
 def _open(transport: paramiko.Transport, address: str, port: int, deadline: float) -> paramiko.Channel:
     return transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=_left(deadline))
+
+
+def _execute(channel: paramiko.Channel, command: str, stdin: str, deadline: float) -> Ended:
+    channel.settimeout(_left(deadline))
+    channel.exec_command(command)
+    channel.sendall(stdin.encode())
+    channel.shutdown_write()
+    stdout, stderr = (_read(receive, channel, deadline) for receive in (channel.recv, channel.recv_stderr))
+    if not channel.status_event.wait(_left(deadline)):
+        raise TimeoutError
+    if not channel.get_transport().is_active():
+        raise EOFError
+    return Ended(channel.recv_exit_status(), stdout, stderr)
+
+
+def _read(receive: Callable[[int], bytes], channel: paramiko.Channel, deadline: float) -> str:
+    """Read one stream to its end; the other may fill up to the 2 MB of its window meanwhile."""
+    chunks = []
+    while chunk := receive(_CHUNK_BYTES):
+        chunks.append(chunk)
+        channel.settimeout(_left(deadline))
+    return b"".join(chunks).decode(errors="replace")
 
 
 @contextmanager

@@ -38,7 +38,7 @@ answers() {
 # The platform says which Python (find_python), where the requirements stand (requirements), and ends what was cut off.
 install_environment() {
   local directory=$1 lock=$2 output
-  if cmp -s "$(requirements "$lock")" "$directory/.complete"; then
+  if [ -z "$(environment_drift "$directory" "$lock")" ]; then
     unchanged "$directory is installed"
     return
   fi
@@ -50,9 +50,28 @@ install_environment() {
   # first a pip that reads locks with extras, which the one in older Pythons does not
   output=$(install_locked "$directory" pip && install_locked "$directory" "$lock") ||
     fail "$lock could not be installed: $(tail -n 3 <<<"$output"). Check the disk (df -h $directory) and the package index (pip config list)."
+  packages_in "$directory" >"$directory/.packages"
   cp "$(requirements "$lock")" "$directory/.complete"
-  changed "installed $lock"
+  # with the time, by which another installation is told from this one
+  changed "installed $lock, $(date -u +%FT%TZ)"
 }
+
+# environment_drift DIRECTORY LOCK: prints what is no longer as install_environment left it
+environment_drift() {
+  local others
+  if ! cmp -s "$(requirements "$2")" "$1/.complete"; then
+    echo "$1: not installed from $2"
+    return
+  fi
+  others=$(packages_in "$1" | LC_ALL=C comm -3 - "$1/.packages" 2>&1 | xargs) || true
+  [ -z "$others" ] || echo "$1: packages came or went: $others"
+}
+
+packages_in() (
+  LC_ALL=C
+  found=("$1"/lib/python3*/site-packages/*.dist-info)
+  printf '%s\n' "${found[@]##*/}"
+)
 
 install_locked() {
   local source=()
@@ -70,3 +89,15 @@ switch_runtime() {
 
 # runtime_of SERVICE: the Python environment that it runs from, if there is one
 runtime_of() { readlink "$runtime/current/$1" || true; }
+
+# runs_from SERVICE ENVIRONMENT: whether that is so, or it needs none
+runs_from() { [ -z "$2" ] || [ "$(runtime_of "$1")" = "$2" ]; }
+
+# was_started_from RECORD FINGERPRINT CHANGES: whether a service's last start was from this, and after all these changes
+was_started_from() {
+  local fingerprint changes change
+  read -r fingerprint changes 2>/dev/null <"$1" && [ "$fingerprint" = "$2" ] || return 1
+  for change in $3; do
+    [[ " $changes " == *" $change "* ]] || return 1
+  done
+}

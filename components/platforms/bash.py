@@ -2,14 +2,17 @@
 
 The payload is a line `name=value` for each setting, an empty line, then the text of the script. The bootstrap reads the
 settings into shell variables (not into the environment, which child processes inherit), then the script, then
-calls the function asked for, `create` or `delete`. A payload that was cut short lacks that function and fails.
+calls the function asked for: `create`, `delete`, or `drift`, which prints a line for each thing that is no longer as
+`create` left it, and changes nothing. A payload that was cut short lacks that function and fails.
 """
 
+import hashlib
+import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from components.platforms.contract import SCRIPTS, Commands, HostFile
+from components.platforms.contract import SCRIPTS, Commands, HostFile, LastRun, Question
 
 BOOTSTRAP = (
     'while IFS= read -r line && [ -n "$line" ]; do printf -v "${line%%=*}" %s "${line#*=}"; done; '
@@ -55,6 +58,27 @@ def script_payload(name: str, platform: str, settings: Mapping[str, str]) -> str
         lines.append(f"{key}={value}\n")
     prelude = (SCRIPTS / "prelude.sh").read_text()
     return "".join([*lines, "\n", prelude, _text(platform, "prelude"), _text(platform, name)])
+
+
+def drift_question(runs: Sequence[LastRun], privileged: str = "") -> Question:
+    """Return how to ask about every file, and about every script that has a function `drift`."""
+    program = (SCRIPTS / "posix" / "list_drift.py").read_text()
+    asked = {run.name: thing for run in runs if (thing := _thing_to_look_at(run))}
+    return Question(command=f"{privileged}python3 -I -c {shlex.quote(program)}", stdin=json.dumps(asked))
+
+
+def _thing_to_look_at(run: LastRun) -> dict[str, object]:
+    """Return what scripts/posix/list_drift.py is told; nothing if `run` left nothing to look at."""
+    words = shlex.split(run.create)
+    if "write-file" in words:
+        mode, owner, path = words[words.index("write-file") + 1 :][:3]
+        sha256 = hashlib.sha256(run.stdin.encode()).hexdigest()
+        return {"path": path, "mode": mode, "owner": owner, "sha256": sha256}
+    if re.search(r"^drift\(\)", run.stdin, re.MULTILINE):
+        # the script as it was run, with the settings that it had
+        bash, option, bootstrap, name = words[words.index("bash") :][:4]
+        return {"command": [bash, option, bootstrap, name, "drift"], "stdin": run.stdin}
+    return {}
 
 
 def _text(platform: str, name: str) -> str:

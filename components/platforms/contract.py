@@ -4,8 +4,9 @@ Pure: desired state in, command lines and file contents out. No Pulumi, no I/O b
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -20,11 +21,40 @@ socket, logs."""
 class Commands:
     """Command lines that are run on a host with one text on standard input; none of them holds a secret.
 
-    `create` also serves updates: it brings the host to the wished state from whatever state it is in.
+    `create` also serves updates: it brings the host to the wished state from whatever state it is in. A further word at
+    its end changes nothing but that Pulumi runs it again.
     """
 
     create: str
     delete: str | None = None
+
+    def repaired(self, times: int) -> "Commands":
+        """Return the commands for a resource that was found to have drifted so often."""
+        return replace(self, create=f"{self.create} repair-{times}") if times else self
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastRun:
+    """A `create` that was run on a host, as Pulumi remembers it."""
+
+    name: str
+    """Of the resource."""
+    create: str
+    stdin: str
+
+    @property
+    def repairs(self) -> int:
+        """How often the resource was found to have drifted."""
+        found = re.search(r" repair-(\d+)$", self.create)
+        return int(found[1]) if found else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A command line that changes nothing on a host, and what it reads on standard input."""
+
+    command: str
+    stdin: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +179,13 @@ class Platform(Protocol):
 
         Raises:
             ValueError: a setting's name is not lower-case or its value has more than one line.
+        """
+        ...
+
+    def drift(self, runs: Sequence[LastRun]) -> Question | None:
+        """Return how to ask a host what is no longer as `runs` left it; None where that cannot be told.
+
+        What the host answers: scripts/posix/list_drift.py.
         """
         ...
 

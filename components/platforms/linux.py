@@ -1,11 +1,11 @@
 """A Linux server reached by SSH, its services kept by systemd."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from components.platforms import bash
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
 from components.platforms.sandbox import sandbox_lines, task_sandbox_lines
 from components.platforms.watchdog import PROGRAM, is_watched, lines_for_watchdog, timer_of, watchdog_units
 
@@ -69,6 +69,10 @@ class Linux:
     def payload(self, name: str, settings: Mapping[str, str]) -> str:
         """Return settings and script text."""
         return bash.script_payload(name, self.name, settings)
+
+    def drift(self, runs: Sequence[LastRun]) -> Question:
+        """Ask as root."""
+        return bash.drift_question(runs, PRIVILEGED)
 
     def service_definition(self, service: Service) -> HostFile:
         """Return a systemd unit, https://www.freedesktop.org/software/systemd/man/systemd.service.html."""

@@ -4,13 +4,13 @@ import hashlib
 import os
 import pwd
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from components.platforms import bash
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
 
 SYSTEM_DIRECTORY = "/var/lib/prefect-selfhost"
 
@@ -73,6 +73,10 @@ class Local:
     def payload(self, name: str, settings: Mapping[str, str]) -> str:
         """Return settings, the host's directory (`root`), this checkout's `scripts`, and the script's text."""
         return bash.script_payload(name, self.name, {**settings, "root": self.directory, "scripts": str(SCRIPTS)})
+
+    def drift(self, runs: Sequence[LastRun]) -> Question:
+        """Ask as whoever runs Pulumi."""
+        return bash.drift_question(runs)
 
     def service_definition(self, service: Service) -> HostFile:
         """Return a supervisor program, http://supervisord.org/configuration.html#program-x-section-settings."""

@@ -3,12 +3,12 @@
 Paths have forward slashes, which Windows takes as well, and which mean nothing in PostgreSQL's and Prefect's files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from components.platforms import bash, powershell
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, ScheduledTask, Service
+from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
 from components.platforms.windows_service import definition, service_sid
 
 EVERYBODY = "S-1-5-32-545"
@@ -81,6 +81,9 @@ class Windows:
     def payload(self, name: str, settings: Mapping[str, str]) -> str:
         """Return settings, what this host has been given, and script text."""
         return powershell.script_payload(name, {**settings, **self._given()})
+
+    def drift(self, runs: Sequence[LastRun]) -> Question | None:
+        """Return none: no script here tells yet what is no longer as it left it."""
 
     def service_definition(self, service: Service) -> HostFile:
         """Return what the service control manager and Shawl are to be told, as JSON."""

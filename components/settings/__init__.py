@@ -8,6 +8,7 @@ from components.settings.loading import (
     Settings,
     load_settings,
     parse_settings,
+    ssh_private_key,
 )
 from components.settings.postgres import PostgresSettings
 from components.settings.prefect_objects import PrefectObjects
@@ -28,5 +29,6 @@ __all__ = [
     "WorkerSettings",
     "load_settings",
     "parse_settings",
+    "ssh_private_key",
     "supported_versions",
 ]

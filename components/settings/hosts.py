@@ -44,6 +44,11 @@ class HostSettings:
         return self.private_address or self.address
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is the machine that runs Pulumi, which is reached without SSH."""
+        return self.platform == "local"
+
+    @property
     def is_used(self) -> bool:
         """Whether anything of Prefect runs here; a host that only others are reached through is left as it is."""
         return bool(self.ports)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config, get_config_env
 
 from components.postgresql.tuning import memory_share
 from components.settings.backups import BackupSettings, check_copy_secret, read_backups
@@ -41,7 +41,7 @@ from components.settings.workers import WorkerSettings, WorkPoolSettings, read_w
 
 _OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks", "automations")
 SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers", *_OBJECTS)
-SWITCHES = ("protect", "purgeOnDestroy")
+SWITCHES = ("drift", "protect", "purgeOnDestroy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,8 @@ class Settings:
     """Names of the Prefect `secret` blocks, each with its value under the key `secretBlock-NAME`."""
     objects: PrefectObjects
     """Variables, concurrency limits and blocks of other types."""
+    drift: bool
+    """Whether a preview looks for what somebody else changed on the hosts."""
     protect: bool
     """Whether Pulumi refuses to remove what holds data."""
     purge_on_destroy: bool
@@ -194,6 +196,12 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
     return settings, secrets
 
 
+def ssh_private_key(config: pulumi.Config) -> str | None:
+    """Return the key for hosts reached by SSH, for those who cannot wait for an Output; None to ask the SSH agent."""
+    key: str | None = get_config(config.full_key("sshPrivateKey"))
+    return key
+
+
 def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str, user_id: int) -> Settings:
     """Turn configuration as Pulumi gives it (JSON text for tables) into settings.
 
@@ -221,7 +229,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     check_monitoring_secret(problems, postgres, values)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
     on_this_machine = all(host.platform == "local" for host in hosts)
-    defaults = {"protect": not on_this_machine, "purgeOnDestroy": False}
+    defaults = {"drift": False, "protect": not on_this_machine, "purgeOnDestroy": False}
     switches = {
         key: default if key in secret_keys else _switch(problems, key, values.get(key), default)
         for key, default in defaults.items()
@@ -239,6 +247,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
         workers=workers,
         secret_blocks=secret_block_names(values.keys()),
         objects=objects,
+        drift=switches["drift"],
         protect=switches["protect"],
         purge_on_destroy=switches["purgeOnDestroy"],
     )

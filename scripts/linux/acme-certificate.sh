@@ -24,6 +24,8 @@ create() {
   fi
 }
 
+drift() { [ -f "$renewal" ] || echo "$renewal: missing"; }
+
 install_certbot() {
   command -v certbot >/dev/null && return
   if ! command -v apt-get >/dev/null && ! rpm --query --quiet epel-release; then

@@ -16,6 +16,11 @@ create() {
   echo "$outcome"
 }
 
+drift() {
+  local file
+  for file in server.pem ca.crt; do [ -s "$directory/$file" ] || echo "$directory/$file: missing"; done
+}
+
 delete() {
   rm -rf "$directory"
   changed "removed the certificate and its authority"

@@ -9,6 +9,7 @@ rollback=prefect-selfhost-firewall-rollback
 trial=$run/firewall-trial.nft
 # what is loaded at boot: only rules that were seen to let SSH in
 confirmed=$configuration/firewall-confirmed.nft
+list_table="nft --stateless list table inet prefect_selfhost"
 take_back="nft delete table inet prefect_selfhost; if [ -e $confirmed ]; then nft --file $confirmed; fi"
 
 create() {
@@ -20,6 +21,20 @@ create() {
     open_in_firewalld
   else
     filter_by_table
+  fi
+}
+
+drift() {
+  if ufw_is_active; then
+    lines_without "$(rules_of_ufw ".*")" "$(for_each_opening ufw_rule)" | sed 's/^/ufw lacks: /'
+    lines_without "$(for_each_opening ufw_rule)" "$(rules_of_ufw "comment 'prefect-selfhost'")" | sed 's/^/ufw has too: /'
+  elif systemctl is-active --quiet firewalld; then
+    cmp -s <(firewalld_rules | sort) <(for_each_opening firewalld_rule | sort) || echo "firewalld: the rules of its policy prefect-selfhost"
+  else
+    [[ $(cat "$confirmed" 2>&1) == "$(cat "$rules")"* ]] || echo "$confirmed: content"
+    # what it should be is asked of a network of its own that loaded it
+    cmp -s <($list_table 2>&1) <(unshare --net sh -c "nft --file $confirmed && $list_table" 2>&1) || echo "nftables: the rules of table inet prefect_selfhost"
+    enabled_drift "$unit"
   fi
 }
 
@@ -52,7 +67,7 @@ filter_by_table() {
 }
 
 describe() {
-  nft --stateless list table inet prefect_selfhost 2>&1 || true
+  $list_table 2>&1 || true
   cat "$confirmed" "$unit_file" 2>/dev/null || true
   systemctl is-enabled "$unit" 2>/dev/null || true
 }
@@ -182,13 +197,15 @@ open_in_firewalld() {
   while read -r rule; do
     in_policy --quiet --remove-rich-rule "$rule"
   done < <(lines_without "$wished" "$(in_policy --list-rich-rules)")
-  if [ "$(firewall-cmd --policy prefect-selfhost --list-rich-rules 2>/dev/null | sort)" != "$(sort <<<"$wished")" ]; then
+  if [ "$(firewalld_rules | sort)" != "$(sort <<<"$wished")" ]; then
     # as every package does that brings rules for firewalld; connections outlive it
     firewall-cmd --quiet --reload
     outcome=changed
   fi
   "$outcome" "firewalld keeps this host's firewall and lets in ${openings:-nothing of ours}"
 }
+
+firewalld_rules() { firewall-cmd --policy prefect-selfhost --list-rich-rules 2>/dev/null; }
 
 in_policy() { firewall-cmd --permanent --policy prefect-selfhost "$@"; }
 

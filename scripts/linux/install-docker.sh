@@ -12,3 +12,12 @@ create() {
     fail "Docker does not start. Mend what it says, then run pulumi up again: $(end_of_log docker)"
   changed "Docker runs and starts at boot"
 }
+
+drift() {
+  if ! has_docker; then
+    echo "Docker: not installed"
+    return
+  fi
+  enabled_drift docker.service
+  active_drift docker.service
+}

@@ -11,7 +11,7 @@ create() {
   install_package nginx nginx
   install_package openssl openssl
   install -d "$directory"
-  if [ -z "$before" ]; then configuration >"$birth"; fi
+  if [ -z "$before" ] && [ ! -f "$birth" ]; then configuration >"$birth"; fi
   let_nginx_connect
   if [ -n "$before" ] && systemctl is-enabled --quiet nginx; then
     unchanged "nginx $before is installed"
@@ -19,6 +19,10 @@ create() {
     systemctl enable --quiet nginx
     changed "nginx $(package_version nginx nginx) is installed and starts at boot"
   fi
+}
+
+drift() {
+  if [ -n "$(package_version nginx nginx)" ]; then enabled_drift nginx.service; else echo "nginx: not installed"; fi
 }
 
 # SELinux keeps nginx from connecting to a Prefect server unless told otherwise.

@@ -15,6 +15,12 @@ create() {
   if [ "$before" = "$programs" ]; then unchanged "$("$programs/postgres" --version)"; else changed "$("$programs/postgres" --version)"; fi
 }
 
+drift() {
+  local found
+  found=$("$runtime/postgresql/postgres" --version 2>/dev/null) || found=missing
+  [[ $found == *"(PostgreSQL) $version"* ]] || echo "PostgreSQL: $found instead of ${version:-installed}"
+}
+
 # Debian's package makes a cluster and starts it, unless told not to.
 declaration=/etc/postgresql-common/createcluster.d/prefect-selfhost.conf
 

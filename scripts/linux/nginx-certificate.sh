@@ -11,6 +11,8 @@ create() {
   echo "$outcome"
 }
 
+drift() { [ -s "$directory/server.pem" ] || echo "$directory/server.pem: missing"; }
+
 delete() {
   rm -rf "$directory/server.pem" "$directory/ca.crt" "$directory/authority" "$directory/shown"
   changed "removed the certificate, and the private CA if there was one"

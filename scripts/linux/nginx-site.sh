@@ -23,6 +23,13 @@ The former configuration is back in place. Mend this, then run pulumi up again."
   changed "nginx shows $server_name at port $port"
 }
 
+drift() {
+  active_drift nginx.service
+  systemctl is-active --quiet nginx || return 0
+  [ "$(adapted)" = "$(cat "$installed" 2>/dev/null)" ] || echo "$installed: content"
+  is_shown || echo "nginx does not show $server_name at port $port"
+}
+
 # The candidate in the words of this host's nginx, and without IPv6 where the kernel has none.
 adapted() {
   local version rules=()

@@ -79,6 +79,27 @@ side_by_side() {
   for pipe in "${pipes[@]}"; do cat <&"$pipe"; done
 }
 
+# What looks for drift prints a line for each thing that is no longer as it was left.
+
+# directory_drift PATH MODE USER GROUP
+directory_drift() {
+  local found
+  found=$(stat --format '%04a %U %G' "$1" 2>/dev/null) || found=missing
+  [ "$found" = "$2 $3 $4" ] || echo "$1: $found instead of $2 $3 $4"
+}
+
+# enabled_drift UNIT
+enabled_drift() {
+  local found
+  found=$(systemctl is-enabled "$1" 2>/dev/null) || echo "$1: ${found:-unknown} instead of enabled"
+}
+
+# active_drift UNIT
+active_drift() {
+  local found
+  found=$(systemctl is-active "$1") || echo "$1: $found instead of active"
+}
+
 # healthy URL; a service without one need only run
 healthy() {
   case $1 in

@@ -22,6 +22,14 @@ create() {
   if [ "$before" = "$(describe)" ]; then unchanged "backups have their place in $directory"; else changed "made place for backups in $directory"; fi
 }
 
+drift() {
+  local group place
+  group=$(id -gn "$user" 2>/dev/null) || group=$user
+  for place in "$directory" "$state/locks" "$state/cache"; do directory_drift "$place" 0700 "$user" "$group"; done
+  directory_drift "$state" 0755 "$user" "$group"
+  [ "$copies" != true ] || [ -n "$(package_version restic restic)" ] || echo "restic: not installed"
+}
+
 describe() {
   stat --format '%n %a %U' "$directory" "$state" "$state"/* 2>/dev/null || true
   package_version restic restic || true

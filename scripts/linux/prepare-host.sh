@@ -30,6 +30,12 @@ create() {
   if [ "$before" = "$(describe)" ]; then unchanged "user and directories are there"; else changed "made user and directories"; fi
 }
 
+drift() {
+  local path mode user group
+  directories | while read -r _ path mode user group; do directory_drift "$path" "$mode" "$user" "$group"; done
+  [ "$(cat "$declaration" 2>/dev/null)" = "$(directories)" ] || echo "$declaration: content"
+}
+
 describe() {
   id prefect 2>/dev/null || true
   directories | awk '{print $2}' | xargs stat --format '%n %a %U %G' 2>/dev/null || true

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # One service under systemd: started, restarted if what it was started from changed, healthy in the end. If that fails
 # in another Python environment than before, the one before serves again.
-: "${runtime:?}" "${data:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+: "${runtime:?}" "${data:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}" "${changes?}"
 
 unit=$service.service
 # gone after a reboot, as nobody recorded then what the service was started from
@@ -14,7 +14,7 @@ property() { systemctl show --property "$1" --value "$unit"; }
 create() {
   if [ "$(property NeedDaemonReload)" = yes ]; then systemctl daemon-reload; fi
   systemctl enable --quiet "$unit"
-  if [ "$(cat "$record" 2>/dev/null)" = "$fingerprint" ] && is_up; then
+  if was_started_from "$record" "$fingerprint" "$changes" && runs_from "$service" "$environment" && is_up; then
     unchanged "$service runs and is healthy"
     return
   fi
@@ -27,8 +27,14 @@ create() {
     fail "$service was not healthy${health_url:+ at $health_url} within $start_seconds s.$(go_back_to "$before")$(full_disk) The end of its log, journalctl --unit $service:
 $end"
   fi
-  echo "$fingerprint" >"$record"
+  echo "$fingerprint $changes" >"$record"
   changed "$service started and is healthy"
+}
+
+drift() {
+  enabled_drift "$unit"
+  active_drift "$unit"
+  runs_from "$service" "$environment" || echo "$unit: runs from $(runtime_of "$service") instead of $environment"
 }
 
 # systemd itself bounds how long stopping and starting may take

@@ -18,6 +18,11 @@ create() {
   changed "$task is scheduled for $schedule"
 }
 
+drift() {
+  enabled_drift "$task.timer"
+  active_drift "$task.timer"
+}
+
 delete() {
   if ! systemctl cat "$task.timer" >/dev/null 2>&1; then
     unchanged "$task is not scheduled"

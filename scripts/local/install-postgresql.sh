@@ -9,6 +9,11 @@ create() {
   ln -sfn "$programs" "$root/runtime/postgresql"
 }
 
+drift() {
+  environment_drift "$root/runtime/$lock" "$lock"
+  [ -x "$root/runtime/postgresql/postgres" ] || echo "$root/runtime/postgresql: no programs of PostgreSQL"
+}
+
 delete() {
   rm -rf "$root/runtime/postgresql" "$root/runtime/$lock"
   changed "removed PostgreSQL's programs"

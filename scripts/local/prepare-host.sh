@@ -24,6 +24,14 @@ make_directories() {
   done
 }
 
+drift() {
+  local place
+  for place in configuration/services data/prefect log run tmp; do
+    [ -d "$root/$place" ] || echo "$root/$place: missing"
+  done
+  environment_drift "$root/runtime/supervisor" supervisor
+}
+
 describe() {
   find "$root" -maxdepth 2 -type d -print -o -name .complete -print 2>/dev/null | sort || true
   cat "$root/run/ports" 2>/dev/null || true

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # One service under supervisor: started, restarted if what it was started from changed, healthy in the end. If that fails
 # in another Python environment than before, the one before serves again.
-: "${root:?}" "${runtime:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}"
+: "${root:?}" "${runtime:?}" "${service:?}" "${environment?}" "${health_url?}" "${start_seconds:?}" "${settle_seconds:?}" "${fingerprint:?}" "${changes?}"
 
 record=$root/run/$service.fingerprint
 
@@ -9,7 +9,7 @@ runs() { [[ $(supervisorctl status "$service" 2>/dev/null) == *RUNNING* ]]; }
 
 create() {
   start_supervisor
-  if [ "$(cat "$record" 2>/dev/null)" = "$fingerprint" ] && runs && healthy "$health_url"; then
+  if was_started_from "$record" "$fingerprint" "$changes" && runs_from "$service" "$environment" && runs && healthy "$health_url"; then
     unchanged "$service runs and is healthy"
     return
   fi
@@ -26,8 +26,13 @@ create() {
 $end"
   fi
   echo "$health_url" >"$root/run/$service.health"
-  echo "$fingerprint" >"$record"
+  echo "$fingerprint $changes" >"$record"
   changed "$service started and is healthy"
+}
+
+drift() {
+  runs || echo "$service does not run"
+  runs_from "$service" "$environment" || echo "$service: runs from $(runtime_of "$service") instead of $environment"
 }
 
 restart() {

@@ -11,7 +11,7 @@ programs=$runtime/postgresql
 files=(postgresql.conf pg_hba.conf pg_ident.conf)
 
 create() {
-  local found
+  local found overridden
   cd /
   check_declared
   if ! postmaster_runs; then
@@ -25,13 +25,15 @@ create() {
   fi
   wait_until 60 accepts || fail "PostgreSQL runs, but did not answer over its socket within a minute. The end of its log:
 $(end_of_log "$service")"
+  overridden=$(overridden)
   if is_in_effect; then
-    if are_same "$declared" "$in_force"; then
+    if are_same "$declared" "$in_force" && [ -z "$overridden" ]; then
       unchanged "the configuration is in force"
       return
     fi
     copy "$in_force" "$previous"
   fi
+  if [ -n "$overridden" ]; then query 'ALTER SYSTEM RESET ALL'; fi
   copy "$declared" "$in_force"
   found=$(file_errors)
   [ -z "$found" ] || go_back "PostgreSQL refuses it: $found"
@@ -44,6 +46,18 @@ $(end_of_log "$service")"
   restart || go_back "PostgreSQL did not start with it, though it should for: $found. The end of its log:
 $(end_of_log "$service")"
   changed "restarted for $found"
+}
+
+drift() {
+  local file found
+  cd /
+  for file in "${files[@]}"; do cmp -s "$declared/$file" "$in_force/$file" || echo "$in_force/$file: content"; done
+  # a cluster that does not answer is the matter of its service
+  if ! postmaster_runs || ! accepts; then return; fi
+  found=$(overridden)
+  [ -z "$found" ] || echo "PostgreSQL: ALTER SYSTEM has set $found"
+  found=$(pending_restart)
+  [ -z "$found" ] || echo "PostgreSQL: a restart is pending for $found"
 }
 
 # A setting that PostgreSQL does not know or take. What stands in the other files it reads only while it runs.
@@ -101,6 +115,12 @@ file_errors() {
     WHERE error IS NOT NULL AND name IN (SELECT name FROM pg_settings WHERE context <> 'postmaster')
     UNION ALL SELECT format('pg_hba.conf, line %s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL"
   query "SELECT format('pg_ident.conf, line %s: %s', line_number, error) FROM pg_ident_file_mappings WHERE error IS NOT NULL" 2>/dev/null || true
+}
+
+# What ALTER SYSTEM wrote goes before what is declared.
+overridden() {
+  query "SELECT string_agg(DISTINCT name, ', ' ORDER BY name) FROM pg_file_settings
+    WHERE sourcefile LIKE '%/postgresql.auto.conf'"
 }
 
 pending_restart() { query "SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings WHERE pending_restart"; }

@@ -8,6 +8,8 @@ create() {
   remove_superseded
 }
 
+drift() { environment_drift "$directory" "$lock"; }
+
 remove_superseded() {
   local candidate
   for candidate in "$runtime"/prefect-*; do

@@ -23,6 +23,14 @@ SQL
   changed "set the password of the role postgres"
 }
 
+# A cluster that does not answer is the matter of its service.
+drift() {
+  cd /
+  over_socket <<<'SELECT 1' >/dev/null 2>&1 || return 0
+  logs_in || echo "role postgres: another password"
+  is_discreet || echo "role postgres: its passwords may be logged"
+}
+
 logs_in() { PGPASSWORD=$password PGCONNECT_TIMEOUT=5 "$psql" -XAtqw -h 127.0.0.1 -p "$port" -U postgres -d postgres -c 'SELECT 1' >/dev/null 2>&1; }
 
 # Pulumi sets the passwords of other roles as this one. No log may hold what it says, however slow or wrong it is.

@@ -13,6 +13,7 @@ from secrets import token_hex
 import pytest
 
 from tests.hosts.debian_host import DebianHost
+from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.postgresql_by_hand import REVISION, install_postgresql, make_tables, sql
 from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
 from tests.hosts.testbed import wait_until
@@ -542,6 +543,15 @@ def test_no_secret_is_where_others_can_read_it(backups: Backups) -> None:
     assert host.permissions("/etc/prefect/alert.secrets.env") == "600 root root"
     assert host.permissions("/etc/prefect/backups-copy.secrets.env").startswith("600 postgres")
     assert host.run(f"su ops -s /bin/sh -c 'ls {DIRECTORY}'", check=False).returncode != 0
+
+
+def test_what_somebody_changed_has_drifted_and_is_put_back(backups: Backups) -> None:
+    told = {
+        "backups-prepare": f"{DIRECTORY}: 0755 postgres postgres instead of 0700 postgres postgres",
+        "backups-backup": "prefect-backup.timer: inactive instead of active",
+    }
+    damage = f"chmod 0755 {DIRECTORY}; systemctl stop prefect-backup.timer"
+    assert_told_and_put_back(backups.stack, backups.host, damage, told)
 
 
 def test_a_schedule_that_is_changed_counts_at_once(backups: Backups) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.hosts import port_scan
 from tests.hosts.debian_host import BootHosts, DebianHost
+from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
 from tests.hosts.ssh_session import run
 from tests.hosts.testbed import Testbed, run_tool, wait_until
@@ -144,6 +145,12 @@ def test_a_second_up_finds_nothing_to_do_and_would_change_nothing(site: Site) ->
     site.stack.assert_no_changes()
     status, told = site.run_again()
     assert (status, told.splitlines()[-1][:35]) == (0, "unchanged: only SSH and tcp:80 tcp:")
+
+
+@pytest.mark.parametrize("damage", [f"nft add rule {TABLE} input tcp dport 9999 accept", "nft flush ruleset"])
+def test_rules_that_somebody_changed_have_drifted_and_are_put_back(site: Site, damage: str) -> None:
+    told = {"firewall-loaded": f"nftables: the rules of table {TABLE}"}
+    assert_told_and_put_back(site.stack, site.host, damage, told)
 
 
 def test_what_is_cut_off_is_told_when_it_happens(site: Site) -> None:

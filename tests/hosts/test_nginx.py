@@ -17,6 +17,7 @@ import pytest
 
 from tests.hosts.certificates import Certificate, issue
 from tests.hosts.debian_host import DebianHost
+from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.https_client import HttpsClient
 from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
 from tests.hosts.testbed import wait_until
@@ -180,6 +181,15 @@ class TestAgain:
         for name, answer in answers.items():
             assert answer.strip().splitlines()[-1].startswith("unchanged: "), f"{name}: {answer}"
         assert proxy.host.run("systemctl show --property MainPID nginx").stdout == before
+
+    def test_what_somebody_changed_has_drifted_and_is_put_back(self, proxy: Proxy) -> None:
+        site = "/etc/nginx/conf.d/prefect.conf"
+        told = {"proxy-install": "nginx.service: disabled instead of enabled", "proxy-site": f"{site}: content"}
+        damage = f"systemctl disable --quiet nginx; echo '# more' >>{site}"
+        assert_told_and_put_back(proxy.stack, proxy.host, damage, told)
+        stopped = "nginx.service: inactive instead of active"
+        told = {"proxy-redirect": stopped, "proxy-site": stopped}
+        assert_told_and_put_back(proxy.stack, proxy.host, "systemctl stop nginx", told)
 
 
 class TestThePrivateCa:

@@ -16,6 +16,7 @@ from components.postgresql import catalogue
 from components.postgresql.tuning import tuning
 from components.prefect_configuration import server_variables
 from tests.hosts.debian_host import DebianHost
+from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
 from tests.hosts.testbed import Testbed, wait_until
 from tests.loopback_ports import free_port
@@ -182,6 +183,18 @@ def test_a_bad_setting_leaves_postgresql_as_it_was(postgres: Postgres) -> None:
     assert postgres.query("SHOW max_connections") == "60"
 
     assert not postgres.restarts_by(settings="{}")
+
+
+def test_what_somebody_changed_has_drifted_and_is_put_back(postgres: Postgres) -> None:
+    psql = f"runuser -u postgres -- psql -Xqw -h {SOCKET}"
+    settings = "ALTER SYSTEM SET work_mem = '1GB'"
+    password = "ALTER ROLE postgres PASSWORD 'another'"
+    told = {
+        "postgres-configured": "PostgreSQL: ALTER SYSTEM has set work_mem",
+        "postgres-admin-password": "role postgres: another password",
+    }
+    damage = f'{psql} -c "{settings}" -c "{password}" -c "SELECT pg_reload_conf()" >/dev/null'
+    assert_told_and_put_back(postgres.stack, postgres.host, damage, told)
 
 
 def test_servers_get_in_by_tls_and_prove_whom_they_talk_to(postgres: Postgres) -> None:

@@ -65,8 +65,7 @@ class LocalHost:
     def start(self, script: str, action: str = "create", **settings: str) -> "subprocess.Popen[str]":
         """Start a script in a process group of its own, its payload on standard input."""
         commands = self.platform.script(script)
-        command = {"create": commands.create, "delete": commands.delete}[action]
-        assert command is not None, f"{script} has no {action}"
+        command = commands.create.removesuffix("create") + action
         places = {"root": str(self.root), "scripts": str(self.directory / "scripts")}
         return self._start(command, script_payload(script, self.platform.name, {**places, **settings}))
 

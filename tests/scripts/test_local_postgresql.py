@@ -15,11 +15,12 @@ from components.platforms import HostFile, Service
 from components.postgresql.access import cluster_access, identities, pg_hba_conf, pg_ident_conf
 from components.postgresql.configuration import ClusterLayout, postgresql_conf
 from components.postgresql.tuning import tuning
+from tests.hosts.testbed import wait_until
 from tests.scripts.conftest import POSTGRESQL
 from tests.scripts.local_host import LocalHost
 
 SERVICE = "prefect-postgresql"
-START = {"environment": "", "start_seconds": "30", "settle_seconds": "0", "fingerprint": "one"}
+START = {"environment": "", "start_seconds": "30", "settle_seconds": "0", "fingerprint": "one", "changes": ""}
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +86,16 @@ def configure(host: LocalHost, port: int, *, access: str | None = None, **settin
 
 def show(host: LocalHost, port: int, name: str) -> str:
     """Return what a setting is in a session of the administrator, over the socket."""
+    return execute(host, port, f"SHOW {name}")
+
+
+def execute(host: LocalHost, port: int, *statements: str) -> str:
+    """Return what the administrator is answered over the socket."""
     psql = str(host.root / "runtime" / "postgresql" / "psql")
     command = [psql, "-XAtqw", "-h", str(host.root / "run"), "-p", str(port), "-U", "postgres", "-d", "postgres"]
     as_user = [] if os.geteuid() else ["runuser", "-u", service_user(host), "--"]
-    done = subprocess.run(
-        [*as_user, *command, "-c", f"SHOW {name}"], capture_output=True, text=True, timeout=30, check=False, cwd="/"
-    )
+    asked = [*as_user, *command, *(f"--command={one}" for one in statements)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -106,6 +111,8 @@ def test_the_programs_are_installed_once(installed_host: LocalHost) -> None:
     assert installed_host.run("install-postgresql", lock=POSTGRESQL).startswith("unchanged: ")
     assert (installed_host.root / "runtime" / "postgresql" / "postgres").exists()
     assert installed_host.run("prepare-host", ports="", purge="false").startswith("unchanged: ")
+    assert installed_host.run("install-postgresql", "drift", lock=POSTGRESQL) == ""
+    assert installed_host.run("prepare-host", "drift", ports="", purge="false") == ""
 
 
 def test_a_cluster_is_made_once(cluster: LocalHost, port: int) -> None:
@@ -129,8 +136,11 @@ def test_a_password_is_set_only_if_it_is_another(cluster: LocalHost, port: int) 
         settings = {"port": str(port), "socket_directory": str(cluster.root / "run"), "password": password}
         assert cluster.run("set-postgresql-password", **settings).startswith("changed: ")
         assert cluster.run("set-postgresql-password", **settings).startswith("unchanged: ")
+        assert cluster.run("set-postgresql-password", "drift", **settings) == ""
         assert log_in(cluster, port, password)
         assert not log_in(cluster, port, "another")
+        other = {**settings, "password": "another"}
+        assert cluster.run("set-postgresql-password", "drift", **other) == "role postgres: another password"
         assert password not in (cluster.root / "log" / f"{SERVICE}.log").read_text()
 
 
@@ -200,6 +210,27 @@ class TestConfiguration:
         assert show(cluster, port, "work_mem") == "9MB"
         assert configure(cluster, port) == "changed: reloaded"
 
+    def test_what_somebody_changed_has_drifted_and_is_put_back(self, cluster: LocalHost, port: int) -> None:
+        configure(cluster, port, work_mem="6MB")
+        assert drift(cluster) == ""
+        execute(cluster, port, "ALTER SYSTEM SET work_mem = '1GB'", "SELECT pg_reload_conf()")
+        wait_until(lambda: show(cluster, port, "work_mem") == "1GB", "work_mem to change")
+        assert drift(cluster) == "PostgreSQL: ALTER SYSTEM has set work_mem"
+        assert configure(cluster, port, work_mem="6MB") == "changed: reloaded"
+        assert show(cluster, port, "work_mem") == "6MB"
+
+        in_force = cluster.root / "configuration" / "postgresql" / "pg_hba.conf"
+        in_force.write_text("local all all trust\n")
+        assert drift(cluster) == f"{in_force}: content"
+        assert configure(cluster, port, work_mem="6MB") == "changed: reloaded"
+        assert drift(cluster) == ""
+
+        execute(cluster, port, "ALTER SYSTEM SET max_connections = 33", "SELECT pg_reload_conf()")
+        pending = "PostgreSQL: a restart is pending for max_connections"
+        wait_until(lambda: drift(cluster) == pending, "the new value to be known")
+        assert configure(cluster, port) == "changed: reloaded"
+        assert drift(cluster) == ""
+
     def test_a_stopped_postgresql_starts_with_what_was_declared_meanwhile(self, cluster: LocalHost, port: int) -> None:
         cluster.run("service", "delete", service=SERVICE, health_url="", **START)
         at_start = "changed: the configuration is in force when PostgreSQL starts"
@@ -207,6 +238,11 @@ class TestConfiguration:
         assert start(cluster, port, work_mem="3MB") == f"changed: {SERVICE} started and is healthy"
         assert show(cluster, port, "work_mem") == "3MB"
         assert configure(cluster, port) == "changed: reloaded"
+
+
+def drift(host: LocalHost) -> str:
+    """Return the last line that is told of the configuration."""
+    return host.run("apply-postgresql-configuration", "drift", service=SERVICE)
 
 
 def failure(host: LocalHost) -> str:

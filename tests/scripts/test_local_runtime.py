@@ -1,6 +1,7 @@
 """Python environments: whole or not at all, and what is in the way is told."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def environment(host: LocalHost) -> Path:
 
 
 def test_an_environment_is_installed_once(python_host: LocalHost) -> None:
-    assert python_host.run("install-runtime", **install(python_host)) == f"changed: installed {LOCK}"
+    assert python_host.run("install-runtime", **install(python_host)).startswith(f"changed: installed {LOCK}, ")
     pip_does(python_host, "exit 1")
     assert python_host.run("install-runtime", **install(python_host)).startswith("unchanged: ")
 
@@ -60,6 +61,23 @@ def test_another_lock_is_installed_anew(python_host: LocalHost) -> None:
     with (python_host.directory / "scripts" / "runtime" / f"{LOCK}.txt").open("a") as lock:
         lock.write("# another\n")
     assert python_host.run("install-runtime", **install(python_host)).startswith("changed: ")
+
+
+def test_what_went_or_came_has_drifted_and_is_installed_anew(python_host: LocalHost) -> None:
+    packages = environment(python_host) / "lib" / "python3.11" / "site-packages"
+    pip_does(python_host, f"mkdir -p {packages}/wheel-1.0.dist-info {packages}/anyio-4.0.dist-info")
+    python_host.run("install-runtime", **install(python_host))
+    assert python_host.run("install-runtime", "drift", **install(python_host)) == ""
+
+    (packages / "wheel-1.0.dist-info").rename(packages / "wheel-2.0.dist-info")
+    told = python_host.run("install-runtime", "drift", **install(python_host))
+    assert told == f"{environment(python_host)}: packages came or went: wheel-1.0.dist-info wheel-2.0.dist-info"
+    assert python_host.run("install-runtime", **install(python_host)).startswith("changed: ")
+    assert python_host.run("install-runtime", "drift", **install(python_host)) == ""
+
+    shutil.rmtree(environment(python_host))
+    told = python_host.run("install-runtime", "drift", **install(python_host))
+    assert told == f"{environment(python_host)}: not installed from {LOCK}"
 
 
 def test_a_failure_tells_the_end_of_what_pip_said_and_the_next_run_heals(python_host: LocalHost) -> None:

@@ -48,15 +48,15 @@ class Web:
 
     def start(self, fingerprint: str = "one", **settings: str) -> str:
         """Run service.sh and return its last line."""
-        return self.host.run("service", **self._settings(fingerprint) | settings)
+        return self.host.run("service", **self.settings(fingerprint) | settings)
 
     def failed_start(self, fingerprint: str, **settings: str) -> str:
         """Run service.sh, which is to fail, and return its error."""
-        return self.host.failure("service", **self._settings(fingerprint) | settings)
+        return self.host.failure("service", **self.settings(fingerprint) | settings)
 
     def stop(self) -> str:
         """Run service.sh's delete and return its last line."""
-        return self.host.run("service", "delete", **self._settings("one"))
+        return self.host.run("service", "delete", **self.settings("one"))
 
     def answer(self) -> Any:
         """Return what the service shows, None if it does not answer."""
@@ -70,7 +70,8 @@ class Web:
         """Return the process id that the service shows; 0 if it does not answer."""
         return int((self.answer() or {"process": 0})["process"])
 
-    def _settings(self, fingerprint: str) -> dict[str, str]:
+    def settings(self, fingerprint: str) -> dict[str, str]:
+        """Return what service.sh is told."""
         return {
             "service": self.service.name,
             "environment": "",
@@ -78,6 +79,7 @@ class Web:
             "start_seconds": "20",
             "settle_seconds": "0",
             "fingerprint": fingerprint,
+            "changes": "",
         }
 
 
@@ -124,6 +126,24 @@ def test_a_service_restarts_when_what_it_was_started_from_changed(web: Web) -> N
     process = web.process()
     assert web.start("two").startswith("changed: ")
     assert web.process() not in {0, process}
+
+
+@as_one_user
+def test_a_service_restarts_when_what_it_reads_was_changed_and_put_back(web: Web) -> None:
+    web.start("one", changes="a b")
+    process = web.process()
+    for changes in ("a b", "b", ""):
+        assert web.start("one", changes=changes).startswith("unchanged: ")
+    assert web.start("one", changes="c b").startswith("changed: ")
+    assert web.process() not in {0, process}
+
+
+@as_one_user
+def test_a_service_that_does_not_run_has_drifted(web: Web) -> None:
+    web.start()
+    assert web.host.run("service", "drift", **web.settings("one")) == ""
+    web.host.run("service", "delete", **web.settings("one"))
+    assert web.host.run("service", "drift", **web.settings("one")) == "web does not run"
 
 
 def test_a_service_gets_its_own_environment_taken_literally(web: Web) -> None:

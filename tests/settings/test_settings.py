@@ -88,13 +88,14 @@ class TestWithoutSettings:
 
 
 def test_every_key_of_every_table_arrives() -> None:
-    settings = parsed(stack_file(**GOOD_TABLES, purgeOnDestroy=True))
+    settings = parsed(stack_file(**GOOD_TABLES, drift=True, purgeOnDestroy=True))
 
     assert (settings.hosts[0].name, settings.hosts[0].directory) == ("box", "/srv/prefect")
     assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
     assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", "", {})
     assert [(pool.name, pool.type, pool.concurrency_limit) for pool in settings.work_pools] == [("etl", "process", 3)]
     assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300, 2, 9, "")]
+    assert settings.drift is True
     assert settings.purge_on_destroy is True
 
 
@@ -331,12 +332,13 @@ def test_data_is_protected_unless_it_is_on_this_machine_or_the_stack_file_says_o
     assert parsed(stack_file(protect=True)).protect is True
 
 
+@pytest.mark.parametrize("key", SWITCHES)
 @pytest.mark.parametrize("value", ["yes", "True", "1", ""])
-def test_the_purge_switch_is_true_or_false(value: str) -> None:
-    problem = problems(stack_file(purgeOnDestroy=value))["purgeOnDestroy"]
+def test_a_switch_is_true_or_false(key: str, value: str) -> None:
+    problem = problems(stack_file(**{key: value}))[key]
 
     assert problem.given == f"is {value!r}"
-    assert problem.command == "pulumi config set --stack dev purgeOnDestroy false"
+    assert problem.command == f"pulumi config set --stack dev {key} false"
 
 
 def test_pulumi_yaml_and_the_code_know_the_same_keys() -> None:
