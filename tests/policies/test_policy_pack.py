@@ -29,7 +29,8 @@ def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
     """Install the pack's libraries, start it, and connect."""
     subprocess.run(["make", "policypack"], cwd=CHECKOUT, check=True, timeout=300)
     python = CHECKOUT / ".local" / "venv-policies" / "bin" / "python"
-    with subprocess.Popen([python, CHECKOUT / "policies"], stdout=subprocess.PIPE, text=True) as process:
+    # unbuffered, as Pulumi starts it: it tells its port and goes on running
+    with subprocess.Popen([python, "-u", CHECKOUT / "policies"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         port = process.stdout.readline().strip()
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
