@@ -98,7 +98,7 @@ def test_a_second_pool_with_a_worker_comes_and_goes_beside_the_first(stack: Stac
     stack.config_set("workers.second.workPool", "second")
     stack.config_set("workers.second.healthPort", str(stack.ports.second_worker))
     ours = {"pool-second", "pool-second-pool", "worker-second", "canary-second"} | {
-        f"worker-second-{part}" for part in ("settings", "secrets", "service-definition", "service")
+        f"worker-second-{part}" for part in ("program", "settings", "secrets", "service-definition", "service")
     }
     # the host knows the ports of its services
     ports = dict.fromkeys(["this-machine-preflight", "this-machine-prepare"], "update")
