@@ -51,7 +51,7 @@ MOMENTS = [
     Moment("while the host is prepared", lambda stack, _: (stack.host / "runtime/supervisor").exists(), interrupt_once),
     Moment("after initdb", lambda stack, _: (stack.host / "data/postgresql").exists(), interrupt_twice),
     Moment("while Prefect is installed", lambda stack, _: runs(stack, "pip install", "prefect-3"), kill),
-    Moment("while the database is migrated", lambda stack, _: runs(stack, "prefect server database upgrade"), kill),
+    Moment("while the database is migrated", lambda stack, _: runs(stack, "runtime/migrate.py"), kill),
     Moment("while the canary runs", lambda _, output: "canary-default creating" in output, interrupt_once),
 ]
 

@@ -19,15 +19,17 @@ OF_POSTGRES = {
     "postgres",
     *(
         f"postgres-{part}"
-        for part in ("install", "cluster", "configuration", "access", "service-definition", "service")
+        for part in ("install", "cluster", "memory", "configuration", "access", "identities", "configured")
     ),
-    *(f"postgres-{part}" for part in ("admin-password", "connection", "role", "database", "pg-trgm")),
+    *(f"postgres-{part}" for part in ("service-definition", "service", "admin-password", "connection")),
+    *(f"postgres-{part}" for part in ("role", "backup-role", "monitoring-role", "database", "pg-trgm")),
 }
 OF_PREFECT = {
-    *("this-machine-prefect", "this-machine-prefect-install", "this-machine-prefect-canary-flow", "server"),
-    *(f"server-{part}" for part in ("settings", "secrets", "migration", "service-definition", "service")),
+    *("this-machine-prefect", *(f"this-machine-prefect-{part}" for part in ("requirements", "install", "canary-flow"))),
+    *("server", *(f"server-{part}" for part in ("settings", "secrets", "migration-program", "migration"))),
+    *("server-service-definition", "server-service"),
     *("pool-default", "pool-default-pool", "secrets", "secrets-example", "worker-default"),
-    *(f"worker-default-{part}" for part in ("settings", "secrets", "service-definition", "service")),
+    *(f"worker-default-{part}" for part in ("program", "settings", "secrets", "service-definition", "service")),
     "canary-default",
 }
 
