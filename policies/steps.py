@@ -1,5 +1,6 @@
 """What a command does on a host, read back from its command line and its standard input."""
 
+import functools
 import json
 import shlex
 from dataclasses import dataclass, field
@@ -72,12 +73,17 @@ def _windows_step(payload: str | None) -> WrittenFile | Script | None:
         settings, text = dict(told["settings"]), str(told["script"])
     except (ValueError, KeyError, TypeError):
         return None
-    names = {path.read_text(encoding="ascii"): path.stem for path in sorted((SCRIPTS / "windows").glob("*.ps1"))}
-    name = next((name for script, name in names.items() if text.endswith(script)), "")
+    name = next((name for script, name in _windows_scripts().items() if text.endswith(script)), "")
     if name == "file":
         mode = "0644" if settings["readers"] == EVERYBODY else "0600"
         return WrittenFile(path=settings["path"], mode=mode, owner="root", content=settings["content"])
     return Script(name=name, settings=settings)
+
+
+@functools.cache
+def _windows_scripts() -> dict[str, str]:
+    """Return the name of each script of a Windows host, by its text."""
+    return {path.read_text(encoding="ascii"): path.stem for path in sorted((SCRIPTS / "windows").glob("*.ps1"))}
 
 
 def _pairs(lines: str) -> dict[str, str]:

@@ -145,7 +145,7 @@ def _reads_a_change(change: Change, steps: Steps) -> bool:
         read = steps.changes.get(name)
         if read is None or read.operation == "same" or read.resource.type == HOST:
             continue
-        done = step(read.resource)
+        done = steps.done(name)
         if isinstance(done, WrittenFile) or (isinstance(done, Script) and done.name.startswith("install-")):
             return True
     return False

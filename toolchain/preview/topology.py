@@ -83,6 +83,11 @@ class Steps:
 
     def __init__(self, plan: Plan) -> None:
         self.changes = {change.resource.name: change for change in plan.changes}
+        self._done = {name: step(change.resource) for name, change in self.changes.items()}
+
+    def done(self, name: str) -> WrittenFile | Script | None:
+        """Return what the command of this name does; None for any other resource."""
+        return self._done.get(name)
 
     def host(self, resource: Resource) -> str | None:
         """Return the name of the host that a step happens on: each waits for its host to be prepared."""
@@ -94,22 +99,20 @@ class Steps:
 
     def files(self) -> Iterator[tuple[Change, WrittenFile]]:
         """Yield every file that is written or removed."""
-        for change in self.changes.values():
-            done = step(change.resource)
+        for name, done in self._done.items():
             if isinstance(done, WrittenFile):
-                yield change, done
+                yield self.changes[name], done
 
     def scripts(self, name: str) -> Iterator[tuple[Change, Script]]:
         """Yield every run of one script."""
-        for change in self.changes.values():
-            done = step(change.resource)
+        for resource, done in self._done.items():
             if isinstance(done, Script) and done.name == name:
-                yield change, done
+                yield self.changes[resource], done
 
     def service(self, resource: Resource) -> str | None:
         """Return the unit that a run of the script `service` starts: it waits for the unit's definition."""
         for name in sorted(resource.depends_on):
-            done = step(self.changes[name].resource) if name in self.changes else None
+            done = self.done(name)
             if isinstance(done, WrittenFile) and done.service:
                 return done.service
         return None
@@ -201,9 +204,7 @@ def _only_changes(operations: list[Operation]) -> list[Operation]:
 
 def _reads(steps: Steps, name: str, starting: Change) -> bool:
     change = steps.changes.get(name)
-    return (
-        change is not None and change.resource.parent == starting.resource.parent and step(change.resource) is not None
-    )
+    return change is not None and change.resource.parent == starting.resource.parent and steps.done(name) is not None
 
 
 def _proxies(steps: Steps) -> Iterator[ServiceNode]:
