@@ -32,9 +32,14 @@ def name_problem(name: str) -> str | None:
     return None
 
 
+def path(name: str) -> str:
+    """Return where the API has a work pool."""
+    return f"/work_pools/{quote(name, safe='')}"
+
+
 def find(client: PrefectClient, name: str) -> dict[str, Any] | None:
     """Give a work pool as the server describes it (WorkPoolResponse), None if there is none."""
-    pool: dict[str, Any] | None = client.find(_path(name))
+    pool: dict[str, Any] | None = client.find(path(name))
     return pool
 
 
@@ -81,18 +86,18 @@ def update(
     }
     if base_job_template is not None:
         body["base_job_template"] = base_job_template
-    client.request("PATCH", _path(name), body)
+    client.request("PATCH", path(name), body)
 
 
 def delete(client: PrefectClient, name: str) -> None:
     """Delete a work pool with its queues; that there is none is a success."""
-    client.remove(_path(name))
+    client.remove(path(name))
 
 
 def count_online_workers(client: PrefectClient, name: str) -> int:
     """Count the workers that poll a work pool now."""
     body = {"workers": {"status": {"any_": ["ONLINE"]}}}
-    return len(client.request("POST", f"{_path(name)}/workers/filter", body, repeatable=True))
+    return len(client.request("POST", f"{path(name)}/workers/filter", body, repeatable=True))
 
 
 def default_base_job_template(client: PrefectClient, pool_type: str) -> dict[str, Any]:
@@ -135,7 +140,3 @@ def with_job_variables(template: Mapping[str, Any], variables: Mapping[str, Any]
 def job_variable_problems(template: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     """Say of each job variable why it does not fit a job template."""
     return json_schema.problems(variables, template.get("variables", {}), partial=True)
-
-
-def _path(name: str) -> str:
-    return f"/work_pools/{quote(name, safe='')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from components.prefect_api import names
+from components.prefect_api import names, work_pools
 from components.prefect_api.client import PrefectClient
 
 DEFAULT = "default"
@@ -53,7 +53,7 @@ def create(
         "priority": priority,
         "is_paused": paused,
     }
-    client.request("POST", f"/work_pools/{quote(work_pool, safe='')}/queues", body)
+    client.request("POST", f"{work_pools.path(work_pool)}/queues", body)
 
 
 def update(
@@ -82,4 +82,4 @@ def delete(client: PrefectClient, work_pool: str, name: str) -> None:
 
 
 def _path(work_pool: str, name: str) -> str:
-    return f"/work_pools/{quote(work_pool, safe='')}/queues/{quote(name, safe='')}"
+    return f"{work_pools.path(work_pool)}/queues/{quote(name, safe='')}"
