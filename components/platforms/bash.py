@@ -12,7 +12,8 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from components.platforms.contract import SCRIPTS, Commands, HostFile, LastRun, Question
+from components.platforms.contract import SCRIPTS, Commands, HostFile, LastRun, Question, without_repairs
+from components.platforms.steps import Script, WrittenFile, pairs
 
 BOOTSTRAP = (
     'while IFS= read -r line && [ -n "$line" ]; do printf -v "${line%%=*}" %s "${line#*=}"; done; '
@@ -60,6 +61,16 @@ def script_payload(name: str, platform: str, settings: Mapping[str, str]) -> str
     return "".join([*lines, "\n", prelude, _text(platform, "prelude"), _text(platform, name)])
 
 
+def read_step(create: str, stdin: str | None) -> WrittenFile | Script | None:
+    """Return what a command line from here does, repaired or not, with this stdin; None for any other's."""
+    match _words(create):
+        case [*_, "write-file", mode, owner, path]:
+            return WrittenFile(path=path, mode=mode, owner=owner, content=stdin)
+        case [*_, "bash", "-c", _, name, "create"]:
+            return Script(name=name, settings=pairs((stdin or "").partition("\n\n")[0]))
+    return None
+
+
 def drift_question(runs: Sequence[LastRun], privileged: str = "") -> Question:
     """Return how to ask about every file, and about every script that has a function `drift`."""
     program = (SCRIPTS / "posix" / "list_drift.py").read_text()
@@ -69,16 +80,19 @@ def drift_question(runs: Sequence[LastRun], privileged: str = "") -> Question:
 
 def _thing_to_look_at(run: LastRun) -> dict[str, object]:
     """Return what scripts/posix/list_drift.py is told; nothing if `run` left nothing to look at."""
-    words = shlex.split(run.create)
-    if "write-file" in words:
-        mode, owner, path = words[words.index("write-file") + 1 :][:3]
-        sha256 = hashlib.sha256(run.stdin.encode()).hexdigest()
-        return {"path": path, "mode": mode, "owner": owner, "sha256": sha256}
-    if re.search(r"^drift\(\)", run.stdin, re.MULTILINE):
-        # the script as it was run, with the settings that it had
-        bash, option, bootstrap, name = words[words.index("bash") :][:4]
-        return {"command": [bash, option, bootstrap, name, "drift"], "stdin": run.stdin}
+    match read_step(run.create, run.stdin):
+        case WrittenFile(path=path, mode=mode, owner=owner):
+            sha256 = hashlib.sha256(run.stdin.encode()).hexdigest()
+            return {"path": path, "mode": mode, "owner": owner, "sha256": sha256}
+        case Script() if re.search(r"^drift\(\)", run.stdin, re.MULTILINE):
+            # the script as it was run, with the settings that it had
+            *bash, _create = _words(run.create)[-5:]
+            return {"command": [*bash, "drift"], "stdin": run.stdin}
     return {}
+
+
+def _words(create: str) -> list[str]:
+    return shlex.split(without_repairs(create))
 
 
 def _text(platform: str, name: str) -> str:

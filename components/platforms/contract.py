@@ -33,6 +33,14 @@ class Commands:
         return replace(self, create=f"{self.create} repair-{times}") if times else self
 
 
+_REPAIR = re.compile(r" repair-(\d+)$")
+
+
+def without_repairs(create: str) -> str:
+    """Return the command line of a `create` as it was before it was ever `repaired`."""
+    return _REPAIR.sub("", create)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LastRun:
     """A `create` that was run on a host, as Pulumi remembers it."""
@@ -45,7 +53,7 @@ class LastRun:
     @property
     def repairs(self) -> int:
         """How often the resource was found to have drifted."""
-        found = re.search(r" repair-(\d+)$", self.create)
+        found = _REPAIR.search(self.create)
         return int(found[1]) if found else 0
 
 

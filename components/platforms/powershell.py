@@ -10,6 +10,7 @@ Its first line has the length and the SHA-256 of what follows: early releases of
 """
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -18,6 +19,8 @@ from collections.abc import Mapping
 from components.platforms.contract import SCRIPTS, Commands
 
 PLACE = SCRIPTS / "windows"
+
+PROGRAM = "powershell.exe"
 
 LONGEST_COMMAND = 8000
 """Characters that a command line may have: cmd.exe takes 8191, with its own name and options among them."""
@@ -37,7 +40,7 @@ def command(function: str) -> str:
     lines = _text("bootstrap").splitlines()
     code = "\n".join(line.strip() for line in lines if not line.strip().startswith("#"))
     encoded = base64.b64encode(f"$function = '{function}'\n{code}".encode("utf-16-le")).decode()
-    return f"powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {encoded}"
+    return f"{PROGRAM} -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {encoded}"
 
 
 def script_payload(name: str, settings: Mapping[str, str]) -> str:
@@ -64,6 +67,26 @@ def envelope(settings: Mapping[str, str], script: str) -> str:
     body = json.dumps({"settings": settings, "script": script}, indent=1).removeprefix("{\n")
     digest = hashlib.sha256(body.encode("ascii")).hexdigest()
     return f'{{"sha256": "{digest}", "length": {len(body)},\n{body}'
+
+
+def read_payload(text: str) -> tuple[str, dict[str, str]]:
+    """Return the name of the script in a payload, empty for one of another version of this project, and its settings.
+
+    Raises:
+        ValueError: that is no payload.
+    """
+    try:
+        told = json.loads(text)
+        settings, script = dict(told["settings"]), str(told["script"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no payload: {error!r}") from None
+    return next((name for known, name in _scripts().items() if script.endswith(known)), ""), settings
+
+
+@functools.cache
+def _scripts() -> dict[str, str]:
+    """Return the name of each script, by its text."""
+    return {path.read_text(encoding="ascii"): path.stem for path in sorted(PLACE.glob("*.ps1"))}
 
 
 def _text(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from components.platforms import bash, powershell
 from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
+from components.platforms.steps import Script, WrittenFile
 from components.platforms.windows_service import definition, service_sid
 
 EVERYBODY = "S-1-5-32-545"
@@ -137,3 +138,17 @@ class Windows:
             "postgresql_archive": self.programs.postgresql_archive,
             "postgresql_archive_sha256": self.programs.postgresql_archive_sha256,
         }
+
+
+def read_step(create: str, stdin: str | None) -> WrittenFile | Script | None:
+    """Return what a command for a Windows host does, which its stdin alone tells; None of one secret or unknown."""
+    if not create.startswith(f"{powershell.PROGRAM} "):
+        return None
+    try:
+        name, settings = powershell.read_payload(stdin or "")
+    except ValueError:
+        return None
+    if name == "file":
+        mode = "0644" if settings["readers"] == EVERYBODY else "0600"
+        return WrittenFile(path=settings["path"], mode=mode, owner="root", content=settings["content"])
+    return Script(name=name, settings=settings)

@@ -14,18 +14,23 @@ PLATFORMS: tuple[Platform, ...] = (
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 
 
-def written(platform: Platform, file: HostFile) -> WrittenFile:
-    inputs = {"create": platform.file(file).create, "stdin": platform.file_payload(file, file.content)}
+repaired_or_not = pytest.mark.parametrize("repairs", [0, 12])
+
+
+def written(platform: Platform, file: HostFile, repairs: int = 0) -> WrittenFile:
+    create = platform.file(file).repaired(repairs).create
+    inputs = {"create": create, "stdin": platform.file_payload(file, file.content)}
     done = step(Resource(type=ON_SERVERS, name="it", inputs=inputs))
     assert isinstance(done, WrittenFile)
     return done
 
 
 @each_platform
-def test_a_file(platform: Platform) -> None:
+@repaired_or_not
+def test_a_file(platform: Platform, repairs: int) -> None:
     path = platform.path("configuration", "prefect-server.env")
 
-    done = written(platform, HostFile(path=path, content="A=1\n# B=2\nC=x=y\n"))
+    done = written(platform, HostFile(path=path, content="A=1\n# B=2\nC=x=y\n"), repairs)
 
     assert (done.path, done.mode, done.content) == (path, "0644", "A=1\n# B=2\nC=x=y\n")
     assert done.variables == {"A": "1", "C": "x=y"}
@@ -38,9 +43,10 @@ def test_a_file_that_not_everybody_may_read(platform: Platform) -> None:
 
 
 @each_platform
-def test_a_script_with_its_settings(platform: Platform) -> None:
+@repaired_or_not
+def test_a_script_with_its_settings(platform: Platform, repairs: int) -> None:
     stdin = platform.payload("install-runtime", {"lock": "prefect-3.8.8", "directory": "d"})
-    inputs = {"create": platform.script("install-runtime").create, "stdin": stdin}
+    inputs = {"create": platform.script("install-runtime").repaired(repairs).create, "stdin": stdin}
 
     done = step(Resource(type=ON_SERVERS, name="it", inputs=inputs))
 
