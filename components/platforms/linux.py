@@ -6,6 +6,7 @@ from typing import Literal
 
 from components.platforms import bash
 from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
+from components.platforms.posix import Posix
 from components.platforms.sandbox import sandbox_lines, task_sandbox_lines
 from components.platforms.watchdog import PROGRAM, is_watched, lines_for_watchdog, timer_of, watchdog_units
 
@@ -28,7 +29,7 @@ AS_ROOT = (
 PRIVILEGED = f"sh -c {shlex.quote(AS_ROOT)} as-root "
 
 
-class Linux:
+class Linux(Posix):
     """Commands for root, or a user with passwordless sudo, on a host with systemd."""
 
     name = "linux"
@@ -38,18 +39,6 @@ class Linux:
         """Return a path by the Filesystem Hierarchy Standard."""
         return "/".join([ROOTS[area], *parts])
 
-    def python(self, environment: str) -> str:
-        """Return the Python of a virtual environment."""
-        return self.path("runtime", environment, "bin", "python")
-
-    def current(self, service: str) -> str:
-        """Return the Python behind a link that the service's start moves."""
-        return self.python(f"current/{service}")
-
-    def postgresql(self, program: str) -> str:
-        """Return a program behind the link that the installation makes."""
-        return self.path("runtime", "postgresql", program)
-
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:
         """Return the user of that name."""
         return user
@@ -57,10 +46,6 @@ class Linux:
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as root."""
         return bash.file_commands(file, PRIVILEGED)
-
-    def file_payload(self, file: HostFile, content: str) -> str:  # noqa: ARG002 - what else there is to it is in the command
-        """Return the content."""
-        return content
 
     def script(self, name: str) -> Commands:
         """Run a script of scripts/linux as root."""
@@ -121,10 +106,6 @@ class Linux:
         if task.on_failure:
             units["failure"] = _failure_unit(task)
         return units
-
-    def environment_file(self, variables: Mapping[str, str]) -> str:
-        """Return lines as systemd's EnvironmentFile= reads them: plain values are taken literally."""
-        return bash.environment_lines(variables)
 
     def host_files(self) -> dict[str, HostFile]:
         """Return the requirements of pip itself, with which every Python environment begins, and the watchdog."""

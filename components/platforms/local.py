@@ -11,6 +11,7 @@ from typing import Literal
 
 from components.platforms import bash
 from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
+from components.platforms.posix import Posix
 
 SYSTEM_DIRECTORY = "/var/lib/prefect-selfhost"
 
@@ -27,7 +28,7 @@ def default_directory(checkout: Path, stack: str, host: str, user_id: int) -> st
     return f"{SYSTEM_DIRECTORY}/{checkout_id}/{stack}/{host}"
 
 
-class Local:
+class Local(Posix):
     """Commands for the machine that runs Pulumi."""
 
     name = "local"
@@ -41,18 +42,6 @@ class Local:
         area = "run" if area == "socket" else area
         return "/".join([self.directory, area, *parts])
 
-    def python(self, environment: str) -> str:
-        """Return the Python of a virtual environment."""
-        return self.path("runtime", environment, "bin", "python")
-
-    def current(self, service: str) -> str:
-        """Return the Python behind a link that the service's start moves."""
-        return self.python(f"current/{service}")
-
-    def postgresql(self, program: str) -> str:
-        """Return a program behind the link that the installation makes."""
-        return self.path("runtime", "postgresql", program)
-
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:  # noqa: ARG002 - one for all
         """Return whoever runs Pulumi; for root, services all run as the user `prefect`."""
         user_id = os.geteuid()
@@ -61,10 +50,6 @@ class Local:
     def file(self, file: HostFile) -> Commands:
         """Write and remove a file as whoever runs Pulumi; for root, services all run as the user `prefect`."""
         return bash.file_commands(file if file.owner == "root" else replace(file, owner="prefect"))
-
-    def file_payload(self, file: HostFile, content: str) -> str:  # noqa: ARG002 - what else there is to it is in the command
-        """Return the content."""
-        return content
 
     def script(self, name: str) -> Commands:
         """Run a script of scripts/local as whoever runs Pulumi."""
@@ -109,10 +94,6 @@ class Local:
     def task_definitions(self, task: ScheduledTask) -> dict[str, HostFile]:
         """Not offered: supervisor runs nothing at set times."""
         raise NotImplementedError(f"the platform local cannot schedule {task.name}")
-
-    def environment_file(self, variables: Mapping[str, str]) -> str:
-        """Return NAME=value lines, taken literally by launch.sh."""
-        return bash.environment_lines(variables)
 
     def host_files(self) -> dict[str, HostFile]:
         """Return supervisor's configuration and the script that gives a service its environment."""
