@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.host import Host, Step
-from components.platforms import SCRIPTS, HostFile, lock_fingerprint, prefect_locks
+from components.platforms import SCRIPTS, HostFile, lock_fingerprint, prefect_locks, requirements_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,7 @@ class PrefectRuntime(pulumi.ComponentResource):
         self.python = args.host.platform.python(name_and_lock)
         self.environment = on.path("runtime", name_and_lock)
         requirements = [
-            on.file(
-                suffix,
-                HostFile(
-                    path=on.path("runtime", "requirements", f"{lock}.txt"),
-                    content=(SCRIPTS / "runtime" / f"{lock}.txt").read_text(),
-                ),
-            )
+            on.file(suffix, requirements_file(args.host.platform, lock))
             for suffix, lock in zip(("requirements", "docker-requirements"), locks, strict=False)
         ]
         settings = {"lock": locks[-1], "directory": self.environment, "wheel_directory": args.wheel_directory}

@@ -12,6 +12,7 @@ from components.platforms.contract import (
     fingerprint,
     lock_fingerprint,
     prefect_locks,
+    requirements_file,
 )
 from components.platforms.linux import Linux
 from components.platforms.local import Local, default_directory
@@ -34,4 +35,5 @@ __all__ = [
     "fingerprint",
     "lock_fingerprint",
     "prefect_locks",
+    "requirements_file",
 ]

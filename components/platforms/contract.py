@@ -241,3 +241,9 @@ def prefect_locks(version: str, *, docker: bool) -> tuple[str, ...]:
     `docker` adds what a worker needs to start containers.
     """
     return (f"prefect-{version}", f"prefect-docker-{version}") if docker else (f"prefect-{version}",)
+
+
+def requirements_file(platform: Platform, lock: str) -> HostFile:
+    """Return scripts/runtime/`lock`.txt as it stands on a host, for pip to read."""
+    text = (SCRIPTS / "runtime" / f"{lock}.txt").read_text()
+    return HostFile(path=platform.path("runtime", "requirements", f"{lock}.txt"), content=text)

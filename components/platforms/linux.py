@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from components.platforms import bash
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
+from components.platforms.contract import (
+    SCRIPTS,
+    Area,
+    Commands,
+    HostFile,
+    LastRun,
+    Question,
+    ScheduledTask,
+    Service,
+    requirements_file,
+)
 from components.platforms.posix import Posix
 from components.platforms.sandbox import sandbox_lines, task_sandbox_lines
 from components.platforms.watchdog import PROGRAM, is_watched, lines_for_watchdog, timer_of, watchdog_units
@@ -109,10 +119,9 @@ class Linux(Posix):
 
     def host_files(self) -> dict[str, HostFile]:
         """Return the requirements of pip itself, with which every Python environment begins, and the watchdog."""
-        path = self.path("runtime", "requirements", "pip.txt")
         program = self.program(PROGRAM)
         return {
-            "pip-requirements": HostFile(path=path, content=(SCRIPTS / "runtime" / "pip.txt").read_text()),
+            "pip-requirements": requirements_file(self, "pip"),
             "watchdog-program": program,
             **{kind: _unit(name, lines) for kind, (name, lines) in watchdog_units(program.path).items()},
         }

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.platforms import bash, powershell
-from components.platforms.contract import SCRIPTS, Area, Commands, HostFile, LastRun, Question, ScheduledTask, Service
+from components.platforms.contract import (
+    SCRIPTS,
+    Area,
+    Commands,
+    HostFile,
+    LastRun,
+    Question,
+    ScheduledTask,
+    Service,
+    requirements_file,
+)
 from components.platforms.steps import Script, WrittenFile
 from components.platforms.windows_service import definition, service_sid
 
@@ -120,10 +130,9 @@ class Windows:
 
     def host_files(self) -> dict[str, HostFile]:
         """Return the requirements of pip itself, and the program that gives a service its environment."""
-        pip = (SCRIPTS / "runtime" / "pip.txt").read_text()
         launcher = (SCRIPTS / "templates" / "launch.py").read_text()
         return {
-            "pip-requirements": HostFile(path=self.path("runtime", "requirements", "pip.txt"), content=pip),
+            "pip-requirements": requirements_file(self, "pip"),
             "launcher": HostFile(path=self.launcher, content=launcher),
         }
 
