@@ -187,7 +187,7 @@ canaries = {
         path=members[0].flows_directory,
         entrypoint="canary.py:canary",
         # an image may have to be pulled first
-        timeout_seconds=900 if pool.type == "docker" else 180,
+        timeout_seconds=900 if pool.runs_containers else 180,
         triggers=[server.fingerprint, *(worker.fingerprint for worker in members)],
         opts=server.holds(None, *(worker.ready for worker in members)),
     )

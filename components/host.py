@@ -62,7 +62,7 @@ class Host(pulumi.ComponentResource):
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:Host", name, None, opts)
         self.address = args.settings.address_for_peers
-        self.loopback = self.address if args.settings.platform == "local" else "127.0.0.1"
+        self.loopback = self.address if args.settings.is_here else "127.0.0.1"
         self.platform = platform_of(args.settings)
         self._repairs = args.repairs
         self._connection = _connection(args)
@@ -259,7 +259,7 @@ def _tells_change(report: str) -> bool:
 
 
 def _tunnel(args: HostArgs) -> Tunnel | None:
-    if args.settings.platform == "local":
+    if args.settings.is_here:
         return None
     tunnel = Tunnel(args.settings, pulumi.log.error)
     if args.ssh_private_key is None:
@@ -271,7 +271,7 @@ def _tunnel(args: HostArgs) -> Tunnel | None:
 
 def _connection(args: HostArgs) -> remote.ConnectionArgs | None:
     host, jump_host = args.settings, args.settings.jump_host
-    if host.platform == "local":
+    if host.is_here:
         return None
     proxy = None
     if jump_host is not None:

@@ -1,7 +1,7 @@
 """What a Prefect worker is as a service: its program, its stop, its limits. Pure values, no Pulumi."""
 
 from components.platforms import SCRIPTS, HostFile, Platform, Service
-from components.settings import WorkerSettings
+from components.settings.workers import DOCKER, WorkerSettings
 
 END_SECONDS = 60
 """How long a worker takes at most, when the time of its flow runs is up, to end them and to have that reported."""
@@ -34,7 +34,7 @@ def worker_service(
     """
     unit = unit_name(worker.name)
     limit = ("--limit", str(worker.limit)) if worker.limit else ()
-    starts_containers = pool_type == "docker"
+    starts_containers = pool_type == DOCKER
     return Service(
         name=unit,
         description=f"Prefect worker {worker.name} of work pool {worker.work_pool}",

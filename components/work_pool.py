@@ -9,7 +9,7 @@ import pulumi
 from components.platforms import Linux
 from components.prefect_api import resources
 from components.prefect_server_host import PrefectServerHost
-from components.settings.workers import DOCKER, WorkPoolSettings
+from components.settings.workers import WorkPoolSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class WorkPool(pulumi.ComponentResource):
             description=pool.description,
             concurrency_limit=pool.concurrency_limit,
             paused=pool.paused,
-            job_variables=container_variables(pool) if args.is_served and pool.type == DOCKER else pool.job_variables,
+            job_variables=container_variables(pool) if args.is_served and pool.runs_containers else pool.job_variables,
             adopt=pool.adopt,
             opts=server.holds(self),
         )

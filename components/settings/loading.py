@@ -78,7 +78,7 @@ class Settings:
     @property
     def docker_hosts(self) -> tuple[str, ...]:
         """Names of the hosts whose workers start containers."""
-        pools = {pool.name for pool in self.work_pools if pool.type == "docker"}
+        pools = {pool.name for pool in self.work_pools if pool.runs_containers}
         return tuple(sorted({worker.host for worker in self.workers if worker.work_pool in pools}))
 
     @property
@@ -228,7 +228,7 @@ def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str,
     check_clients(problems, postgres, server, hosts)
     check_monitoring_secret(problems, postgres, values)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
-    on_this_machine = all(host.platform == "local" for host in hosts)
+    on_this_machine = all(host.is_here for host in hosts)
     defaults = {"drift": False, "protect": not on_this_machine, "purgeOnDestroy": False}
     switches = {
         key: default if key in secret_keys else _switch(problems, key, values.get(key), default)

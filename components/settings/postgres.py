@@ -149,7 +149,7 @@ def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
         table.refuse(key, "only beside postgres.address, for a server that is there already")
     names = [host.name for host in hosts]
     host = table.choice("host", names, only(names))
-    local = any(candidate.name == host and candidate.platform == "local" for candidate in hosts)
+    local = any(candidate.name == host and candidate.is_here for candidate in hosts)
     if local:
         for key in ("version", "aptSource", "monitoringFrom"):
             table.refuse(key, "only for a cluster on a Linux host")

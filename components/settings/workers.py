@@ -46,6 +46,11 @@ class WorkPoolSettings:
     queues: tuple[WorkQueueSettings, ...]
     adopt: bool
 
+    @property
+    def runs_containers(self) -> bool:
+        """Whether its workers run each flow run in a container."""
+        return self.type == DOCKER
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
@@ -119,11 +124,12 @@ def read_workers(
     host_names, pool_names = [host.name for host in hosts], [pool.name for pool in pools]
     served = [pool.name for pool in pools if pool.type in {PROCESS, DOCKER}]
     platforms = {host.name: host.platform for host in hosts}
+    here = {host.name for host in hosts if host.is_here}
     workers = []
     for name, entry in table.tables():
         host = entry.choice("host", host_names, only(host_names))
         # on this machine somebody waits for it: `make down`
-        drain, longest_drain = (30, 30) if platforms.get(host) == "local" else (600, 7 * 86_400)
+        drain, longest_drain = (30, 30) if host in here else (600, 7 * 86_400)
         worker = WorkerSettings(
             name=name,
             host=host,
@@ -143,7 +149,7 @@ def read_workers(
         key = f"workPools.{pool.name}.type"
         if not served and pool.name in {worker.work_pool for worker in workers}:
             table.problems.add(key, f"is {pool.type!r}, which no worker of a stack serves", PROCESS, PROCESS)
-        elif pool.type == DOCKER and pool.name in without_engine:
+        elif pool.runs_containers and pool.name in without_engine:
             allowed = f"{PROCESS}, or workers on Linux servers alone"
             table.problems.add(key, f"is {DOCKER!r}, and a worker of it is not on a Linux server", allowed, PROCESS)
     return tuple(workers)
