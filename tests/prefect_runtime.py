@@ -15,8 +15,10 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.loopback_ports import free_port
+from tests.plugins import postgresql_server
 
 PREFECT_VERSION = "3.8.8"
 
@@ -92,6 +94,19 @@ def prefect_server(
     with _running(["server", "start"], environment, log) as process:
         _wait_until(lambda: _answers(f"{server.api_url}/ready"), process, log, f"the Prefect server on port {port}")
         yield server
+
+
+@contextlib.contextmanager
+def prefect_server_on_postgresql(
+    directory: Path, *, settings: Mapping[str, str] | None = None
+) -> Iterator[PrefectServer]:
+    """Run a server as `prefect_server` does, but on a PostgreSQL of its own."""
+    with postgresql_server.serving() as cluster:
+        password = quote(postgresql_server.PASSWORD, safe="")
+        url = f"postgresql+asyncpg://{postgresql_server.SUPERUSER}:{password}@{cluster.host}:{cluster.port}/postgres"
+        database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url}
+        with prefect_server(directory, settings={**database, **(settings or {})}) as running:
+            yield running
 
 
 @contextlib.contextmanager

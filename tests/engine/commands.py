@@ -180,7 +180,7 @@ class StackCommands:
 
     def shown_secrets(self, text: str) -> set[str]:
         """Return the keys of the secrets that stand in this text, as they are or in base64."""
-        forms = [(key, form) for key, value in self.secrets for form in _forms(value)]
+        forms = [(key, form) for key, value in self.secrets for form in secret_forms(value)]
         return {key for key, form in forms if form in text}
 
     def refuse_secrets(self, result: Result) -> None:
@@ -236,7 +236,8 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(POLL_SECONDS)
 
 
-def _forms(value: str) -> Iterator[str]:
+def secret_forms(value: str) -> Iterator[str]:
+    """Yield what a secret may look like in a text: as it is, and in base64."""
     yield value
     # text that stands in a longer text has one of three forms in base64; the ends depend on its neighbours
     for shift in range(3):
