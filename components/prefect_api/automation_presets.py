@@ -14,6 +14,9 @@ _FLOW_RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
 _EACH_ONE = ["prefect.resource.id"]
 _ENDS = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")]
 
+LIFELESS_SECONDS = 420
+"""Without a heartbeat. By default each comes after 180 s: a healthy run that missed one is not to be touched."""
+
 _OF_A_RUN = (
     "Flow run {{ flow.name }}/{{ flow_run.name }} is {{ flow_run.state.name }}.\n"
     "{{ flow_run.state.message }}\n"
@@ -85,7 +88,7 @@ PRESETS: dict[str, Preset] = {
             "after": ["prefect.flow-run.heartbeat"],
             "expect": ["prefect.flow-run.heartbeat", *_ENDS],
             "threshold": 1,
-            "within": 90,
+            "within": LIFELESS_SECONDS,
         },
         subject="A flow run stopped giving signs of life",
         actions=(
@@ -93,9 +96,9 @@ PRESETS: dict[str, Preset] = {
                 "type": "change-flow-run-state",
                 "state": "CRASHED",
                 "name": "Crashed",
-                "message": "No heartbeat for 90 seconds: its process is gone.",
+                "message": f"No heartbeat for {LIFELESS_SECONDS} seconds: its process is gone.",
             },
         ),
     ),
 }
-"""By name. The last needs PREFECT_FLOWS_HEARTBEAT_FREQUENCY on workers, 31 to 60 seconds."""
+"""By name. The last needs flows with PREFECT_FLOWS_HEARTBEAT_FREQUENCY well below its time, as Prefect's default is."""

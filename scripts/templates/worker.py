@@ -3,6 +3,8 @@
 `prefect worker start` kills them, and the server believes for ever that they run: prefect#22528, prefect#16746. Here,
 SIGTERM makes the worker take no more flow runs, and end when the last one has, or when --drain-seconds are over. What
 still runs then is terminated, and is reported crashed. A container goes on without its worker.
+
+Nobody reports the flow runs of a worker that was killed, or whose machine lost power: the next one of its name does.
 """
 
 import argparse
@@ -17,7 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import prefect.main  # noqa: F401 - sets logging up
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_logger
+from prefect.states import Crashed
 from prefect.workers.base import BaseWorker
 
 UNWIND_SECONDS = 20
@@ -26,15 +39,17 @@ UNWIND_SECONDS = 20
 REPORT_SECONDS = 20
 """How long the worker has to report a killed one."""
 
+GOING_ON = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
 logger = get_logger("worker")
 
 
-async def work(worker: BaseWorker[Any, Any, Any], drain_seconds: float) -> None:
+async def work(worker: BaseWorker[Any, Any, Any], pool: str, drain_seconds: float) -> None:
     """Run `worker` until it is told to stop and its flow runs have ended; a failure of the worker is raised."""
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in {"SIGTERM", "SIGINT", "SIGBREAK"} & {*dir(signal)}:
         signal.signal(getattr(signal, name), lambda *_: loop.call_soon_threadsafe(told.set))
-    working = asyncio.create_task(worker.start(with_healthcheck=True))
+    working = asyncio.create_task(start(worker, pool))
     stopping = asyncio.create_task(told.wait())
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
     if stopping.done():
@@ -43,6 +58,38 @@ async def work(worker: BaseWorker[Any, Any, Any], drain_seconds: float) -> None:
         working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+
+
+async def start(worker: BaseWorker[Any, Any, Any], pool: str) -> None:
+    """Take flow runs, after what became of those before is known."""
+    if os.name == "posix" and worker.type == "process":
+        async with get_client() as client:
+            for flow_run in await lost_flow_runs(client, worker.name, pool):
+                logger.warning("Reports flow run %s crashed: its worker was killed.", flow_run.name)
+                await client.set_flow_run_state(flow_run.id, Crashed(message="Its worker was killed, and it with it."))
+    await worker.start(with_healthcheck=True)
+
+
+async def lost_flow_runs(client: PrefectClient, worker: str, pool: str) -> list[FlowRun]:
+    """Return the flow runs that a worker of this name took and that have not ended, but have no process."""
+    of_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+    going_on = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=GOING_ON)))
+    found: list[FlowRun] = []
+    while page := await client.read_flow_runs(
+        flow_run_filter=going_on, work_pool_filter=of_pool, sort=FlowRunSort.ID_DESC, offset=len(found)
+    ):
+        found += page
+    return [run for run in found if run.labels.get("prefect.worker.name") == worker and not has_process(run)]
+
+
+def has_process(flow_run: FlowRun) -> bool:
+    """Tell whether a flow run of this machine goes on without its worker."""
+    with suppress(
+        ProcessLookupError, PermissionError, TypeError, ValueError
+    ):  # none of ours has it, or it had none yet
+        os.kill(int(flow_run.infrastructure_pid), 0)
+        return True
+    return False
 
 
 async def drain(worker: BaseWorker[Any, Any, Any], seconds: float) -> None:
@@ -101,7 +148,7 @@ def main() -> None:
     worker = worker_class(
         name=arguments.name, work_pool_name=arguments.pool, limit=arguments.limit, create_pool_if_not_found=False
     )
-    asyncio.run(work(worker, arguments.drain_seconds))
+    asyncio.run(work(worker, arguments.pool, arguments.drain_seconds))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,18 @@ def test_a_flow_run_whose_time_is_up_is_reported_crashed_and_leaves_no_process(
     assert "sleep" not in prefect.programs()
 
 
+def test_a_flow_run_whose_worker_is_killed_is_ended_and_reported_crashed(prefect: Prefect) -> None:
+    killed = prefect.process(PATIENT)
+    flow_run = prefect.start_nap("patient", seconds=600)
+    prefect.wait_for(flow_run, "RUNNING")
+    wait_until(lambda: "sleep" in prefect.programs(), "the flow run to start a program")
+    prefect.host.run(f"kill -KILL {killed}")
+
+    prefect.wait_for(flow_run, "CRASHED")
+    assert "sleep" not in prefect.programs()
+    prefect.wait_for(prefect.start_nap("patient", seconds=0), "COMPLETED")
+
+
 @pytest.mark.parametrize("service", [SERVER, PATIENT])
 def test_what_hangs_is_restarted_and_the_journal_says_why(prefect: Prefect, service: str) -> None:
     hung = prefect.process(service)
