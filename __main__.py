@@ -15,7 +15,11 @@ from components.prefect_api.resources import CanaryRun
 from components.prefect_objects import PrefectObjects, PrefectObjectsArgs
 from components.prefect_runtime import PrefectRuntime, PrefectRuntimeArgs
 from components.prefect_server_host import PrefectServerHost, PrefectServerHostArgs
-from components.prefect_worker_host import PrefectWorkerHost, PrefectWorkerHostArgs
+from components.prefect_worker_host import (
+    PrefectWorkerHost,
+    PrefectWorkerHostArgs,
+    drain_before_another_password,
+)
 from components.secret_blocks import SecretBlocks, SecretBlocksArgs
 from components.settings import load_settings, ssh_private_key
 from components.work_pool import WorkPool, WorkPoolArgs
@@ -116,6 +120,10 @@ server = PrefectServerHost(
         backups=backups,
         public_variables=public_url_variables(settings.nginx) if settings.nginx else {},
         auth_string=secrets.auth_string,
+        drained=[
+            drain_before_another_password(worker, runtimes[worker.host], secrets.auth_string)
+            for worker in settings.workers
+        ],
         encryption_key=secrets.encryption_key,
     ),
 )

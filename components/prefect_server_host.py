@@ -1,6 +1,6 @@
 """The Prefect server on one host: schema, settings, service."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -8,7 +8,7 @@ import pulumi
 from components import postgres_host
 from components.database_backups import DatabaseBackups
 from components.existing_postgres import ExistingPostgres
-from components.host import Host
+from components.host import Host, Step
 from components.platforms import SCRIPTS, HostFile, Service
 from components.postgres_host import PostgresHost
 from components.prefect_configuration import environment_file, secrets_file, server_secrets, server_variables
@@ -33,6 +33,8 @@ class PrefectServerHostArgs:
     """Where the database is backed up before each migration."""
     public_variables: Mapping[str, str] = field(default_factory=dict)
     """What Prefect must know of the URL under which a proxy shows it."""
+    drained: Sequence[Step] = ()
+    """What lets flow runs end before the server asks for another password than theirs."""
     encryption_key: pulumi.Input[str]
     """Fernet key that encrypts blocks; a later change makes stored blocks unreadable."""
 
@@ -131,7 +133,7 @@ class PrefectServerHost(pulumi.ComponentResource):
                 after=(postgres_host.SERVICE,),
             ),
             reads=[runtime.installed, *files],
-            after=[migrated],
+            after=[migrated, *args.drained],
         )
         self.ready = service.resource
         self.fingerprint = service.fingerprint

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import postgres_host, prefect_server_host
+from components.host import Step
 from components.nginx_proxy import NginxProxy
 from components.platforms import HostFile
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
@@ -25,6 +26,19 @@ class PrefectWorkerHostArgs:
     proxy: NginxProxy | None = None
     """Through which workers on other hosts than the server's come; None where they need none."""
     pool: WorkPool
+
+
+def drain_before_another_password(
+    worker: WorkerSettings, runtime: PrefectRuntime, auth_string: pulumi.Input[str]
+) -> Step:
+    """Let the flow runs of a worker that use another password than `auth_string` end, before the server forgets it."""
+    platform, unit = runtime.host.platform, unit_name(worker.name)
+    settings: dict[str, pulumi.Input[str]] = {
+        "service": unit,
+        "secrets_file": secrets_file(platform, unit).path,
+        "auth_string": pulumi.Output.secret(auth_string),
+    }
+    return runtime.host.scope(runtime, f"worker-{worker.name}").script("drain", "drain-worker", settings)
 
 
 class PrefectWorkerHost(pulumi.ComponentResource):

@@ -28,9 +28,17 @@ run_with_environment() {
   systemd-run --quiet --wait --collect --pipe --uid="$user" "${properties[@]}" "$@"
 }
 
+runs() { systemctl is-active --quiet "$1"; }
+
 stop_service() { systemctl stop "$1"; }
 
 start_service() { systemctl start "$1"; }
+
+# start_service_later SERVICE: in a quarter of an hour, if what is to start it sooner never comes to that
+start_service_later() {
+  systemctl stop "$1-comes-back.timer" 2>/dev/null || true
+  systemd-run --quiet --collect --unit="$1-comes-back" --on-active=15min systemctl start "$1"
+}
 
 # end_of_log SERVICE
 end_of_log() { journalctl --unit "$1" --lines 20 --no-pager --output cat 2>&1; }

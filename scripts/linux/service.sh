@@ -7,8 +7,6 @@ unit=$service.service
 # gone after a reboot, as nobody recorded then what the service was started from
 record=/run/prefect/$service.fingerprint
 
-runs() { systemctl is-active --quiet "$unit"; }
-
 property() { systemctl show --property "$1" --value "$unit"; }
 
 create() {
@@ -57,7 +55,7 @@ full_disk() {
   [ "$free" -ge 16 ] || echo " The disk is full, $((free)) MiB are free in $data: make room there, then run pulumi up again."
 }
 
-is_up() { runs && healthy "$health_url"; }
+is_up() { runs "$service" && healthy "$health_url"; }
 
 stays_up() {
   local process

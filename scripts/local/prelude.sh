@@ -97,9 +97,14 @@ take_turn() {
   return 1
 }
 
+runs() { [[ $(supervisorctl status "$1" 2>/dev/null) == *RUNNING* ]]; }
+
 stop_service() { if supervisor_runs; then supervisorctl stop "$1" >/dev/null 2>&1 || true; fi; }
 
 start_service() { supervisorctl start "$1" >/dev/null 2>&1 || true; }
+
+# start_service_later SERVICE: here `make up` starts what is down before anything else
+start_service_later() { :; }
 
 # end_of_log SERVICE
 end_of_log() { tail -n 20 "$root/log/$1.log" 2>&1; }

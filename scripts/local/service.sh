@@ -5,11 +5,9 @@
 
 record=$root/run/$service.fingerprint
 
-runs() { [[ $(supervisorctl status "$service" 2>/dev/null) == *RUNNING* ]]; }
-
 create() {
   start_supervisor
-  if was_started_from "$record" "$fingerprint" "$changes" && runs_from "$service" "$environment" && runs && healthy "$health_url"; then
+  if was_started_from "$record" "$fingerprint" "$changes" && runs_from "$service" "$environment" && is_up; then
     unchanged "$service runs and is healthy"
     return
   fi
@@ -31,7 +29,7 @@ $end"
 }
 
 drift() {
-  runs || echo "$service does not run"
+  runs "$service" || echo "$service does not run"
   runs_from "$service" "$environment" || echo "$service: runs from $(runtime_of "$service") instead of $environment"
 }
 
@@ -48,7 +46,7 @@ go_back_to() {
   if restart; then echo " It serves again from $1."; else echo " From $1 it was not healthy either."; fi
 }
 
-is_up() { runs && healthy "$health_url"; }
+is_up() { runs "$service" && healthy "$health_url"; }
 
 stays_up() {
   local process

@@ -34,7 +34,10 @@ WORKER = {"worker-default-service", "canary-default"}
         ({"server": {"logLevel": "DEBUG"}}, {"server-settings"} | SERVER),
         ({"databasePassword": "another-password"}, {"postgres-role", "server-secrets"} | SERVER),
         ({"databaseAdminPassword": "another-password"}, {"postgres-admin-password", "postgres-connection"}),
-        ({"authString": "ops:another-password"}, {"server-secrets", "worker-default-secrets"} | SERVER | WORKER),
+        (
+            {"authString": "ops:another-password"},
+            {"worker-default-drain", "server-secrets", "worker-default-secrets"} | SERVER | WORKER,
+        ),
         ({"encryptionKey": "B" * 43 + "="}, {"server-secrets"} | SERVER),
         ({"secretBlock-token": "another"}, {"secrets-token"}),
         ({"workPools": {"default": {"concurrencyLimit": 2}}}, {"pool-default-pool"}),

@@ -51,6 +51,7 @@ EXPECTED = {
     ("prefect-selfhost:index:PrefectWorkerHost", "worker-default", None),
     (COMMAND, "worker-default-settings", "worker-default"),
     (COMMAND, "worker-default-secrets", "worker-default"),
+    (COMMAND, "worker-default-drain", "this-machine-prefect"),
     (COMMAND, "worker-default-program", "worker-default"),
     (COMMAND, "worker-default-service-definition", "worker-default"),
     (COMMAND, "worker-default-service", "worker-default"),
@@ -108,7 +109,7 @@ def test_the_checks_come_first_and_nothing_touches_a_host_before_it_is_ready(gra
         ("postgres-database", {"postgres-role"}),
         ("postgres-pg-trgm", {"postgres-database", "postgres-backup-role", "postgres-monitoring-role"}),
         ("server-migration", {"postgres-pg-trgm", "this-machine-prefect-install", "server-settings", "server-secrets"}),
-        ("server-service", {"server-migration", "server-settings", "server-secrets"}),
+        ("server-service", {"server-migration", "server-settings", "server-secrets", "worker-default-drain"}),
         ("pool-default-pool", {"server-service"}),
         ("secrets-token", {"server-service"}),
         (

@@ -21,6 +21,9 @@ def test_no_input_shows_a_secret(graph: Graph) -> None:
             assert secret not in open_to_all, f"{resource.name} shows a secret"
 
 
+AUTHENTICATION = {"server-secrets", "worker-default-secrets", "worker-default-drain"}
+
+
 def test_every_secret_arrives_where_it_is_needed(graph: Graph) -> None:
     """Otherwise the test above would pass for a program that forgot them."""
     holders = {
@@ -30,8 +33,8 @@ def test_every_secret_arrives_where_it_is_needed(graph: Graph) -> None:
     assert holders == {
         SECRETS["databasePassword"]: {"postgres-role", "server-secrets"},
         SECRETS["databaseAdminPassword"]: {"postgres-admin-password", "postgres-connection"},
-        SECRETS["authString"]: {"server-secrets", "worker-default-secrets"},
-        SECRETS["authString"].partition(":")[2]: {"server-secrets", "worker-default-secrets"},
+        SECRETS["authString"]: AUTHENTICATION,
+        SECRETS["authString"].partition(":")[2]: AUTHENTICATION,
         SECRETS["encryptionKey"]: {"server-secrets"},
         BLOCKS["secretBlock-token"]: {"secrets-token"},
         BLOCKS["secretBlock-url"]: {"secrets-url"},
@@ -51,7 +54,7 @@ def test_files_with_secrets_are_for_their_service_alone(graph: Graph) -> None:
 def test_what_holds_no_secret_can_be_read_in_the_preview(graph: Graph) -> None:
     hidden = {name for name, resource in graph.resources.items() if is_secret(resource.inputs.get("stdin"))}
     fingerprints_of_secrets = {"server-service", "worker-default-service"}
-    files_and_scripts = {"server-secrets", "worker-default-secrets", "postgres-admin-password"}
+    files_and_scripts = {*AUTHENTICATION, "postgres-admin-password"}
     assert hidden - fingerprints_of_secrets == files_and_scripts
 
 

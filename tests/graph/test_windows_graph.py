@@ -89,7 +89,7 @@ def test_secrets_are_in_files_of_one_service_or_in_settings_of_one_script(graph:
 def test_what_carries_a_secret_is_a_secret(graph: Graph) -> None:
     given = [r.inputs["stdin"] for r in graph.resources.values() if r.type == "command:remote:Command"]
     carriers = [stdin for stdin in given if any(secret in text(stdin) for secret in SECRETS.values())]
-    assert len(carriers) == 3
+    assert len(carriers) == 4
     assert all(is_secret(stdin) for stdin in carriers)
 
 

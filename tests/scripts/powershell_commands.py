@@ -52,6 +52,7 @@ GIVEN = {"root", "base_python", "shawl", "shawl_sha256", "wrapper", "postgresql_
 SETTINGS: dict[str, set[str]] = {
     "apply-postgresql-configuration": {"service"},
     "create-postgresql-cluster": {"service"},
+    "drain-worker": {"service", "secrets_file", "auth_string"},
     "file": {"path", "readers", "content"},
     "firewall": {"openings"},
     "install-postgresql": set(),

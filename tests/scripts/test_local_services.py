@@ -222,3 +222,17 @@ def test_services_do_not_run_as_root(web: Web) -> None:
 def is_running(process: int) -> bool:
     status = Path("/proc", str(process), "status")
     return status.exists() and "State:\tZ" not in status.read_text()
+
+
+@as_one_user
+def test_a_worker_stops_before_the_api_asks_for_another_password_than_it_knows(web: Web) -> None:
+    secrets = HostFile(path=f"{web.service.working_directory}/worker.secrets.env", content="", owner="prefect")
+    web.host.write(replace(secrets, content="PREFECT_API_AUTH_STRING=ops:one\n"))
+    told = {"service": web.service.name, "secrets_file": secrets.path}
+    assert web.host.run("drain-worker", auth_string="ops:two", **told).startswith("unchanged: "), "it did not run yet"
+    web.start()
+
+    assert web.host.run("drain-worker", auth_string="ops:one", **told).startswith("unchanged: ")
+    assert web.process()
+    assert web.host.run("drain-worker", auth_string="ops:two", **told).startswith("changed: ")
+    assert not web.process()
