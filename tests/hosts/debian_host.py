@@ -81,9 +81,11 @@ class Container:
             group.mkdir(parents=True, exist_ok=True)
         groups = " ".join(map(str, self._control_groups))
         identity = [f"--machine={self.name}", f"--hostname={self.name}", f"--network-bridge={self._bridge}"]
+        # as on a machine of its own: containers of Docker need them
+        keyrings = "--system-call-filter=@keyring bpf"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["unshare", "--mount", "bash", "-euc", _BOOT, "boot", str(self._tree), groups, *identity],
+                ["unshare", "--mount", "bash", "-euc", _BOOT, "boot", str(self._tree), groups, *identity, keyrings],
                 cwd=self._directory,
                 # As on an installed Debian 12: control groups v2 only.
                 env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "TERM": "dumb"},
