@@ -50,11 +50,6 @@ class HostFirewall(pulumi.ComponentResource):
         self.openings = opening_words(openings)
         rules = HostFile(path=on.path("configuration", "firewall.nft"), content=firewall_rules(args.ssh_port, openings))
         written = on.file("rules", rules)
-        settings: dict[str, pulumi.Input[str]] = {
-            "rules": rules.path,
-            "openings": self.openings,
-            # rules that failed and were taken back leave this step as its state says, but the host is not: ask again
-            "report": written.report,
-        }
-        self.ready = on.script("loaded", "firewall", settings, after=[written]).resource
+        settings = {"rules": rules.path, "openings": self.openings}
+        self.ready = on.script("loaded", "firewall", settings, reads=[written]).resource
         self.register_outputs({"openings": self.openings})

@@ -4,7 +4,7 @@ The only caller of pulumi-command. Components say what should be true; the host'
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pulumi
@@ -163,19 +163,22 @@ class HostScope:
         script: str,
         settings: Mapping[str, pulumi.Input[str]],
         *,
+        reads: Sequence[Step] = (),
         after: Sequence[Step | pulumi.Resource] = (),
         protect: bool = False,
     ) -> Step:
-        """Run scripts/PLATFORM/`script` whenever its text or its `settings` change; secrets may be among them.
+        """Run scripts/PLATFORM/`script` whenever its text, its `settings` or what it `reads` on the host change.
+
+        Secrets may be among the settings. What it reads it is told of by two more: `fingerprint`, of what was declared,
+        and `changes`. A preview does not know them while what it reads is to change.
 
         What is to `protect` is not removed by Pulumi: its removal would take data away.
         """
         platform = self._host.platform
-        known_settings = pulumi.Output.all(*settings.values()).apply(
-            lambda known: dict(zip(settings, known, strict=True))
-        )
+        told = {**settings, **({"fingerprint": _fingerprint(reads), "changes": _changes(reads)} if reads else {})}
+        known_settings = pulumi.Output.all(*told.values()).apply(lambda known: dict(zip(told, known, strict=True)))
         payload = known_settings.apply(lambda known: platform.payload(script, known))
-        resource = self._command(suffix, platform.script(script), payload, after, protect=protect)
+        resource = self._command(suffix, platform.script(script), payload, [*reads, *after], protect=protect)
         # not of the script's text: a better script runs again, but restarts nobody
         done = known_settings.apply(lambda known: fingerprint(*known, *known.values()))
         return Step(resource, done, resource.stdout)
@@ -193,19 +196,16 @@ class HostScope:
         The step is done when the service is healthy, and fails with the end of its log when it does not become so.
         """
         definition = self.file(f"{suffix}-definition", self._host.platform.service_definition(service))
-        steps = [definition, *reads]
-        started_from = pulumi.Output.all(*(step.fingerprint for step in steps)).apply(lambda known: fingerprint(*known))
+        started_from = [definition, *reads]
         settings: dict[str, pulumi.Input[str]] = {
             "service": service.name,
             "environment": service.environment,
             "health_url": service.health_url,
             "start_seconds": str(service.start_seconds),
             "settle_seconds": str(service.settle_seconds),
-            "fingerprint": started_from,
-            "changes": _changes(steps),
         }
-        step = self.script(suffix, "service", settings, after=[definition, *reads, *after])
-        return Step(step.resource, started_from, step.report)
+        step = self.script(suffix, "service", settings, reads=started_from, after=after)
+        return replace(step, fingerprint=_fingerprint(started_from))
 
     def program(self, suffix: str, name: str, *, after: Sequence[Step] = ()) -> Step:
         """Write the program `name` of scripts/PLATFORM/programs, to be run by tasks and by people on the host."""
@@ -216,7 +216,7 @@ class HostScope:
         files = self._host.platform.task_definitions(task)
         definitions = [self.file(f"{suffix}-{kind}", file) for kind, file in files.items()]
         repairs = [self._host.repairs_of(f"{self._name}-{suffix}-{kind}") for kind in files]
-        # text and repairs of the files, so that the scheduler is told of every change
+        # plain text, not what `reads` tells: policies and diagrams look in a preview for what is scheduled
         definition = fingerprint(*(file.content for file in files.values()), *map(str, repairs))
         settings = {"task": task.name, "schedule": task.schedule, "fingerprint": definition}
         return self.script(suffix, "timer", settings, after=[*definitions, *after])
@@ -242,6 +242,10 @@ def platform_of(settings: HostSettings) -> Platform:
     if settings.windows:
         return Windows(settings.directory, settings.windows)
     return Linux() if settings.platform == "linux" else Local(settings.directory)
+
+
+def _fingerprint(steps: Sequence[Step]) -> pulumi.Output[str]:
+    return pulumi.Output.all(*(step.fingerprint for step in steps)).apply(lambda known: fingerprint(*known))
 
 
 def _changes(steps: Sequence[Step]) -> pulumi.Output[str]:

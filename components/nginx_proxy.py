@@ -89,8 +89,7 @@ class NginxProxy(pulumi.ComponentResource):
 def _shown(on: HostScope, suffix: str, site: HostFile, settings: dict[str, str], *, after: Step) -> Step:
     """Have nginx show a site: its file is written beside nginx, tested, then put in place."""
     written = on.file(f"{suffix}-file", site)
-    values: dict[str, pulumi.Input[str]] = {"candidate": site.path, "fingerprint": written.fingerprint}
-    return on.script(suffix, "nginx-site", {**settings, **values}, after=[written, after])
+    return on.script(suffix, "nginx-site", {**settings, "candidate": site.path}, reads=[written], after=[after])
 
 
 def _certificate(on: HostScope, args: NginxProxyArgs, directory: str, *, after: Step) -> Step:

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_postgresql as postgresql
 
 from components.host import Host, HostScope, Step
-from components.platforms import HostFile, ScheduledTask, Service, fingerprint, lock_fingerprint
+from components.platforms import HostFile, ScheduledTask, Service, lock_fingerprint
 from components.postgresql import access, host_facts
 from components.postgresql.apt_source import PATH as APT_SOURCES_FILE
 from components.postgresql.apt_source import AptSource, sources_file
@@ -233,16 +233,7 @@ def _configuration(on: HostScope, args: PostgresHostArgs, layout: ClusterLayout,
         on.file("access", file("pg_hba.conf", access.pg_hba_conf(who, accesses))),
         on.file("identities", file("pg_ident.conf", access.pg_ident_conf(who))),
     ]
-    steps = [*files, *after]
-    # the reports too: a change that failed and was taken back leaves the fingerprints as they were
-    known = pulumi.Output.all(*(text for step in steps for text in (step.fingerprint, step.report)))
-    declaration = known.apply(lambda texts: fingerprint(*texts))
-    return on.script(
-        "configured",
-        "apply-postgresql-configuration",
-        {"service": SERVICE, "fingerprint": declaration},
-        after=steps,
-    )
+    return on.script("configured", "apply-postgresql-configuration", {"service": SERVICE}, reads=[*files, *after])
 
 
 def _certificate(on: HostScope, args: PostgresHostArgs, installed: Step) -> Step:

@@ -1,6 +1,7 @@
 """What drifted is run again: the count reaches the command that it is about, and no other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -37,15 +38,31 @@ def test_what_drifted_has_another_command(asked: list[tuple[list[str], str | Non
     assert asked == [(["vps"], KEY)]
 
 
-def test_the_scheduler_is_told_of_a_definition_that_was_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    def changed(*drifted: str) -> set[str]:
+@pytest.mark.parametrize(
+    ("file", "reader"),
+    [
+        ("server-settings", "server-service"),
+        ("server-service-definition", "server-service"),
+        ("postgres-access", "postgres-configured"),
+        ("proxy-redirect-file", "proxy-redirect"),
+        ("proxy-site-file", "proxy-site"),
+        ("vps-firewall-rules", "vps-firewall-loaded"),
+        ("backups-backup-timer", "backups-backup"),
+    ],
+)
+def test_who_reads_a_file_that_was_put_back_is_told_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, file: str, reader: str
+) -> None:
+    def inputs(*drifted: str) -> dict[str, Mapping[str, Any]]:
         monkeypatch.setattr("components.drift.find_repairs", lambda *_: dict.fromkeys(drifted, 1))
-        after = record(stack_file(drift=True, hosts={"vps": HOST}), preview=True).resources
-        return {name for name, one in after.items() if one.inputs != before[name].inputs}
+        graph = record(stack_file(drift=True, hosts={"vps": HOST}, nginx={"publicUrl": "https://prefect.example.com"}))
+        return {name: one.inputs for name, one in graph.resources.items()}
 
-    before = record(stack_file(hosts={"vps": HOST}), preview=True).resources
-    assert changed("backups-backup-timer") == {"backups-backup-timer", "backups-backup"}
-    assert changed("backups-backup") == {"backups-backup"}
+    # nothing is there to connect to
+    monkeypatch.setattr("components.tunnel.Tunnel.listen", lambda *_: None)
+    before, after = inputs(), inputs(file)
+
+    assert {name for name in before if after[name] != before[name]} == {file, reader}
 
 
 def test_nobody_is_asked_unless_told_so(asked: list[tuple[list[str], str | None]]) -> None:

@@ -47,7 +47,9 @@ def steps() -> dict[str, dict[str, Any]]:
     database = {"PREFECT_SERVER_DATABASE_HOST": "10.0.0.10", "PREFECT_SERVER_DATABASE_PORT": "5432"}
     encrypted = {"PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS_ENABLED": "true"}
     worker = ("/opt/python", "-m", "prefect", "worker", "start", "--pool", "etl")
-    site = {"server_name": "prefect.example.com", "port": "443", "certificate": "/etc/prefect/nginx/server.pem"}
+    site = "server {\n    listen 443 ssl http2;\n    server_name prefect.example.com;\n}\n"
+    # once the file is written, the script is told of it
+    shown = on["server-1"]["dependencies"] + ["::site-file"]
     rules = "\t\tip saddr { 10.0.0.11 } tcp dport 5432 accept\n"
     all_steps = [
         step("pulumi:pulumi:Stack", "prefect-selfhost-prod", {}),
@@ -61,7 +63,8 @@ def steps() -> dict[str, dict[str, Any]]:
         script("runtime", "install-runtime", {"lock": "prefect-3.8.7"}, parent="::server-1-prefect", **on["server-1"]),
         script("migration", "migrate-prefect-database", {"python": "/opt/prefect-3.8.7"}, **on["server-1"]),
         *service_step("server-1", "prefect-server", {**database, **encrypted}),
-        script("site", "nginx-site", site, **on["server-1"]),
+        file("site-file", "/etc/prefect/nginx/prefect.conf", site, **on["server-1"]),
+        script("site", "nginx-site", {}, dependencies=shown),
         *service_step("worker-1", "prefect-worker-etl", {"PREFECT_API_URL": "https://prefect.example.com/api"}, worker),
         step(WORKER_POOL, "pool-etl", {"name": "etl", "type": "process", "concurrency_limit": 20}),
     ]

@@ -208,14 +208,18 @@ def _reads(steps: Steps, name: str, starting: Change) -> bool:
 
 
 def _proxies(steps: Steps) -> Iterator[ServiceNode]:
-    by_host: dict[str, tuple[Operation, str, str]] = {}
-    for change, site in steps.scripts("nginx-site"):
+    for change, file in steps.files():
         host = steps.host(change.resource)
-        if host and site.settings.get("certificate"):
-            port, name = site.settings.get("port", ""), site.settings.get("server_name", "")
-            by_host[host] = (change.operation, port, name)
-    for host, (operation, port, name) in by_host.items():
-        yield ServiceNode(name="nginx", host=host, role="proxy", detail=name, port=port, operation=operation)
+        shown = re.search(
+            r"^ *listen (\d+) ssl\b.*?^ *server_name (\S+);$", file.content or "", re.MULTILINE | re.DOTALL
+        )
+        if host and shown:
+            name = change.resource.name
+            showing = [site.operation for site, _ in steps.scripts("nginx-site") if name in site.resource.depends_on]
+            operation = strongest(_only_changes([change.operation, *showing]))
+            yield ServiceNode(
+                name="nginx", host=host, role="proxy", detail=shown[2], port=shown[1], operation=operation
+            )
 
 
 def _ports(resource: Resource) -> Iterator[tuple[tuple[str, str], str]]:
