@@ -1,10 +1,7 @@
 """The program that tells of failures, against a webhook that is there, refuses or is away."""
 
-import http.server
-import json
 import runpy
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.platforms import SCRIPTS
+from tests.prefect_api.fake_server import Answer, FakeServer, Request
 
 TOKEN = "T0K3N-51c2"
 JOURNALCTL = "#!/bin/sh\nprintf 'error: the disk is full\\nsay \"hi\"\\n'\n"
@@ -40,41 +38,25 @@ def send_alert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str
 
 
 @contextmanager
-def webhook(*statuses: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Answer with each status in turn; give the address and what was taken."""
-    taken: list[dict[str, str]] = []
-    answers = iter(statuses)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            taken.append({"path": self.path, **body})
-            self.send_response(next(answers))
-            self.end_headers()
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/{TOKEN}", taken
-        finally:
-            server.shutdown()
-            thread.join()
+def webhook(*statuses: int) -> Iterator[tuple[str, list[Request]]]:
+    """Answer with each status in turn; give the address and what was asked."""
+    with FakeServer() as server:
+        server.answers = [Answer(status) for status in statuses]
+        yield f"http://127.0.0.1:{server.port}/{TOKEN}", server.requests
 
 
 def test_the_webhook_gets_what_the_task_wrote_last(
     send_alert: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with webhook(200) as (address, taken):
+    with webhook(200) as (address, requests):
         send_alert(address)
     text = (
         f'prefect-backup failed on {socket.gethostname()}: error: the disk is full / say "hi"'
         " (journalctl --unit prefect-backup has all of it)"
     )
-    assert taken == [{"path": f"/{TOKEN}", "text": text}]
+    assert [(request.method, request.target, request.body) for request in requests] == [
+        ("POST", f"/{TOKEN}", {"text": text})
+    ]
     assert capsys.readouterr().err == f"<3>{text}\n", "the journal takes <3> for priority err"
 
 
@@ -86,9 +68,9 @@ def test_without_a_webhook_the_journal_is_enough(
 
 
 def test_a_webhook_that_stumbles_is_asked_again(send_alert: Callable[[str], None]) -> None:
-    with webhook(500, 503, 200) as (address, taken):
+    with webhook(500, 503, 200) as (address, requests):
         send_alert(address)
-    assert len(taken) == 3
+    assert len(requests) == 3
 
 
 @pytest.mark.parametrize("address", [f"http://127.0.0.1:1/{TOKEN}", f"nonsense:{TOKEN}", f"http://[/{TOKEN}"])

@@ -1,9 +1,7 @@
 """The watchdog's check, against a service that answers, does not, or lacks what it needs."""
 
-import http.server
 import runpy
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.platforms import SCRIPTS
+from tests.prefect_api.fake_server import Answer, FakeServer
 
 NOBODY = "http://127.0.0.1:1/api/ready"
 
@@ -44,24 +43,9 @@ def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str
 @contextmanager
 def answering(*statuses: int) -> Iterator[str]:
     """Answer with each status in turn, with the last one for ever; give the address."""
-    answers = list(statuses)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(answers.pop(0) if len(answers) > 1 else answers[0])
-            self.end_headers()
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/api/ready"
-        finally:
-            server.shutdown()
-            thread.join()
+    with FakeServer() as server:
+        server.answers = [Answer(status) for status in statuses]
+        yield f"http://127.0.0.1:{server.port}/api/ready"
 
 
 @contextmanager
