@@ -1,24 +1,20 @@
 """The transport: what it repeats, what it reports, and what it never says."""
 
 import datetime
-import ipaddress
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.errors import PrefectApiError
+from tests.hosts.certificates import issue
 from tests.loopback_ports import free_port, refusing_port
-from tests.prefect_api.fake_server import Answer, FakeServer, Request
+from tests.prefect_api.fake_server import Answer, FakeServer
 
 PASSWORD = "top-secret-password"
 AUTH = f"admin:{PASSWORD}"
@@ -250,75 +246,6 @@ class TestAbsence:
             api.remove("/work_pools/etl")
 
 
-class CsrfServer:
-    """Answers like a server with CSRF protection; `expire` makes the token handed out last worthless."""
-
-    def __init__(self) -> None:
-        self.tokens: dict[str, str] = {}
-        self.changes = 0
-        self._lock = threading.Lock()
-
-    def expire(self) -> None:
-        self.tokens.clear()
-
-    def __call__(self, request: Request) -> Answer:
-        with self._lock:
-            return self._answer(request)
-
-    def _answer(self, request: Request) -> Answer:
-        if request.target.startswith("/api/csrf-token?client="):
-            client = request.target.partition("=")[2]
-            self.tokens[client] = f"token-{len(self.tokens)}-{time.monotonic_ns()}"
-            return Answer(200, {"token": self.tokens[client]})
-        token = request.headers.get("Prefect-Csrf-Token")
-        if token is None:
-            return Answer(403, {"detail": "Missing CSRF token."})
-        if self.tokens.get(request.headers["Prefect-Csrf-Client"]) != token:
-            return Answer(403, {"detail": "Invalid CSRF token or client identifier."})
-        self.changes += 1
-        return Answer(201)
-
-
-class TestCsrfProtection:
-    def test_a_token_is_fetched_when_it_is_asked_for_and_kept(self, fake: FakeServer, api: PrefectClient) -> None:
-        fake.answers = [CsrfServer()]
-
-        api.request("POST", "/work_pools/", {})
-        api.request("POST", "/work_pools/", {})
-
-        asked = [request.method for request in fake.requests]
-        assert asked == ["POST", "GET", "POST", "POST"], "refused, token, repeated; then at once"
-
-    def test_an_expired_token_is_renewed(self, fake: FakeServer, api: PrefectClient) -> None:
-        protection = CsrfServer()
-        fake.answers = [protection]
-        api.request("POST", "/work_pools/", {})
-        protection.expire()
-
-        api.request("POST", "/work_pools/", {})
-
-        assert protection.changes == 2
-
-    def test_threads_share_one_token(self, fake: FakeServer, api: PrefectClient) -> None:
-        protection = CsrfServer()
-        fake.answers = [protection]
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda _: api.request("POST", "/work_pools/", {}), range(32)))
-
-        assert protection.changes == 32
-        assert len(protection.tokens) == 1
-
-    def test_a_server_that_never_accepts_a_token_is_an_error(self, fake: FakeServer, api: PrefectClient) -> None:
-        fake.answers = [
-            Answer(403, {"detail": "Missing CSRF token."}),
-            Answer(200, {"token": "t"}),
-            Answer(403, {"detail": "Invalid CSRF token or client identifier."}),
-        ]
-
-        assert failure(api, "POST", "/work_pools/").status == 403
-        assert len(fake.requests) == 3
-
-
 class TestNetwork:
     def test_the_credentials_are_sent(self, fake: FakeServer, api: PrefectClient) -> None:
         api.request("GET", "/work_pools/etl")
@@ -371,9 +298,13 @@ class TestNetwork:
     def test_an_untrusted_certificate_is_reported_at_once_and_can_be_trusted(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        certificate, key = self_signed_certificate(tmp_path)
+        certificate = issue("127.0.0.1")
+        chain, key, authority = (tmp_path / f"{name}.pem" for name in ("chain", "key", "authority"))
+        chain.write_text(certificate.chain)
+        key.write_text(certificate.key)
+        authority.write_text(certificate.authority)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(certificate, key)
+        tls.load_cert_chain(chain, key)
         with FakeServer(tls=tls) as server:
             started = time.monotonic()
             with PrefectClient(server.api_url, AUTH) as client:
@@ -381,28 +312,9 @@ class TestNetwork:
             assert time.monotonic() - started < 5, "waiting does not mend a certificate"
             assert "apiCaCertificate" in error.remedy
 
-            with PrefectClient(server.api_url, AUTH, ca_certificate=certificate.read_text()) as client:
+            with PrefectClient(server.api_url, AUTH, ca_certificate=certificate.authority) as client:
                 assert client.request("GET", "/work_pools/etl") == {}
 
-            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority))
             with PrefectClient(server.api_url, AUTH) as client:
                 assert client.request("GET", "/work_pools/etl") == {}
-
-
-def self_signed_certificate(directory: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = directory / "certificate.pem", directory / "key.pem"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate_file, key_file
