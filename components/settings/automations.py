@@ -7,6 +7,8 @@ from typing import Any
 from components.prefect_api.automation_presets import PRESETS
 from components.settings.table import Table
 
+_BLOCK_RULE = "one of the blocks of the stack"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AutomationSettings:
@@ -47,13 +49,13 @@ def _name_problem(name: str) -> str | None:
 
 def _of_preset(entry: Table, blocks: Sequence[str]) -> tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]:
     preset = PRESETS.get(entry.choice("when", sorted(PRESETS)))
-    block = entry.optional_choice("notify", blocks)
+    block = entry.optional_choice("notify", blocks, where_none=_BLOCK_RULE)
     for key in ("trigger", "actions"):
         entry.refuse(key, "where there is no `when`, which says both")
     if preset is None:
         return {}, ()
     if not entry.has("notify") and not preset.actions:
-        entry.problems.add(entry.path("notify"), "is missing", "one of the blocks of the stack", "TYPE/NAME")
+        entry.problems.add(entry.path("notify"), "is missing", _BLOCK_RULE, "TYPE/NAME")
     notification = [{**preset.notification(block.partition("/")[0]), "block": block}] if block else []
     return preset.trigger, (*preset.actions, *notification)
 
@@ -64,9 +66,12 @@ def _written_out(entry: Table, blocks: Sequence[str]) -> tuple[Mapping[str, Any]
     if trigger is None:
         known = sorted(PRESETS)
         entry.problems.add(entry.path("when"), "is missing", f"{', '.join(known)}; or trigger and actions", known[0])
+    elif not entry.has("actions"):
+        path = f"{entry.path('actions')}[0].type"
+        entry.problems.add(path, "is missing", "what Prefect is to do, such as cancel-flow-run", "cancel-flow-run")
     actions = entry.list_of_tables("actions")
     for index, action in enumerate(actions):
         if "block" in action and action["block"] not in blocks:
             path = f"{entry.path('actions')}[{index}].block"
-            entry.problems.add(path, f"is {action['block']!r}", "one of the blocks of the stack", "TYPE/NAME")
+            entry.problems.add(path, f"is {action['block']!r}", _BLOCK_RULE, "TYPE/NAME")
     return trigger or {}, actions

@@ -172,7 +172,10 @@ def _read_blocks(table: Table) -> tuple[BlockSettings, ...]:
             data=entry.values("data") or {},
             secrets=_secrets(secrets) if (secrets := entry.table("secrets")) else {},
             references={
-                field: references.choice(field, [other for other in keys if other != key]) for field in references.names
+                field: references.choice(
+                    field, [other for other in keys if other != key], where_none="another block of the stack"
+                )
+                for field in references.names
             }
             if (references := entry.table("references"))
             else {},

@@ -130,14 +130,20 @@ class Table:
             self.problems.add(self.path(name), f"is {value!r}", allowed, example)
         return str(value)
 
-    def choice(self, name: str, choices: Iterable[str], default: str | None = None) -> str:
+    def choice(
+        self, name: str, choices: Iterable[str], default: str | None = None, *, where_none: str | None = None
+    ) -> str:
         """Return one of `choices`; without `default` it is required.
 
-        Where there is nothing to choose from, that is a problem of its own, told where the choices should stand.
+        Where there is nothing to choose from, a choice must go, as `where_none` tells what it should be one of; without
+        `where_none` that is a problem of its own, told where the choices should stand.
         """
         self._read.add(name)
         choices = list(choices)
         if not choices:
+            value = (self._values or {}).get(name)
+            if where_none and value is not None:
+                self.problems.add_needless(self.path(name), f"is {value!r}, but there is none", where_none)
             return ""
         allowed = f"one of {', '.join(choices)}"
         value = self._take(name, default, allowed, choices[0])
@@ -149,12 +155,12 @@ class Table:
         )
         return default or ""
 
-    def optional_choice(self, name: str, choices: Iterable[str]) -> str | None:
-        """Return one of `choices`, or None where the key is absent."""
+    def optional_choice(self, name: str, choices: Iterable[str], *, where_none: str | None = None) -> str | None:
+        """Return one of `choices`, or None where the key is absent; see `choice` for `where_none`."""
         self._read.add(name)
         if not self._values or self._values.get(name) is None:
             return None
-        return self.choice(name, choices) or None
+        return self.choice(name, choices, where_none=where_none) or None
 
     def choices(self, name: str, choices: Iterable[str], default: str | None = None) -> tuple[str, ...]:
         """Return a non-empty list, each element one of `choices`; without `default`, an element, it is required."""
@@ -274,13 +280,13 @@ class Table:
         return (self._values or {}).get(name)
 
     def list_of_tables(self, name: str) -> tuple[dict[str, Any], ...]:
-        """Return a list of tables whose keys and values have no rules here; nothing where the key is absent."""
+        """Return a list of one or more tables without rules for keys and values; nothing where the key is absent."""
         self._read.add(name)
         value = (self._values or {}).get(name)
         if value is None:
             return ()
-        if not isinstance(value, list) or not all(isinstance(element, Mapping) for element in value):
-            self.problems.add_needless(self.path(name), f"is {value!r}", "a list of tables")
+        if not isinstance(value, list) or not value or not all(isinstance(element, Mapping) for element in value):
+            self.problems.add_needless(self.path(name), f"is {value!r}", "a list of one or more tables")
             return ()
         return tuple(dict(element) for element in value)
 

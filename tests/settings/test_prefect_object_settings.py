@@ -124,6 +124,11 @@ class TestObjects:
         assert key in {'blocks["a/b"]', 'blocks["a/c"]'}
         assert "refers to itself" in problem.given
 
+    def test_the_only_block_can_refer_to_none(self) -> None:
+        blocks = {"a/b": {"references": {"x": "a/c"}}}
+
+        assert problems(stack_file(blocks=blocks)).keys() == {'blocks["a/b"].references.x'}
+
 
 class TestAutomations:
     BLOCKS: ClassVar[dict[str, Any]] = {"slack-webhook/alerts": {}, "webhook/pager": {}}
@@ -176,7 +181,9 @@ class TestAutomations:
             ({"when": "flow-run-zombie", "actions": [{}]}, "actions", "has no meaning here"),
             ({"trigger": {}, "notify": "webhook/pager"}, "notify", "has no meaning here"),
             ({"trigger": []}, "trigger", "is []"),
+            ({"trigger": {}}, "actions[0].type", "is missing"),
             ({"trigger": {}, "actions": {}}, "actions", "is {}"),
+            ({"trigger": {}, "actions": []}, "actions", "is []"),
             ({"trigger": {}, "actions": [{"block": "webhook/x"}]}, "actions[0].block", "is 'webhook/x'"),
             ({"trigger": {}, "actions": [], "colour": 1}, "colour", "is not a setting"),
         ],
@@ -185,6 +192,11 @@ class TestAutomations:
         found = problems(stack_file(blocks=self.BLOCKS, automations={"a": automation}))
 
         assert given in found[f"automations.a.{key}"].given
+
+    def test_nothing_can_be_told_through_a_block_where_there_is_none(self) -> None:
+        automations = {"a": {"when": "flow-run-zombie", "notify": "webhook/pager"}}
+
+        assert problems(stack_file(automations=automations)).keys() == {"automations.a.notify"}
 
 
 class TestSecretFields:
