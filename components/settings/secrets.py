@@ -52,7 +52,7 @@ OPTIONAL_SECRETS = {
         r"(?=(.*\n)*RESTIC_PASSWORD=.{12})([A-Z_][A-Z0-9_]*=.+(\n|$))+",
     ),
     "databaseMonitoringPassword": _DATABASE_PASSWORD,
-    "backupAlertWebhook": SecretRule("an http or https URL", r"https?://\S+"),
+    "backupAlertWebhook": SecretRule("an http or https URL without quotes and backslashes", r"https?://[^\s'\"\\]+"),
 }
 _SECRET_BLOCK = SecretRule("any text that is not blank", r"(?s).*\S.*")
 

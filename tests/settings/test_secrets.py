@@ -36,6 +36,8 @@ BAD: list[tuple[str, str]] = [
     ("encryptionKey", base64.urlsafe_b64encode(bytes(32)).decode() + "\n"),
     ("sshPrivateKey", "ssh-ed25519 AAAA the public half"),
     ("secretBlock-token", " \n"),
+    ("backupAlertWebhook", "hooks.example.com/T0K3N-51c2"),
+    ("backupAlertWebhook", "https://hooks.example.com/'T0K3N-51c2'"),
 ]
 
 
