@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 from components.platforms import WindowsPrograms, default_directory
@@ -86,6 +87,15 @@ def _check_directories(table: Table, hosts: Iterable[HostSettings]) -> None:
                 "a directory of its own",
                 f"{host.directory}-{host.name}",
             )
+
+
+def is_address(host: str) -> bool:
+    """Tell whether `host` is an IP address, not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _jump_hosts(entries: Mapping[str, Table]) -> dict[str, str]:

@@ -4,7 +4,6 @@
 The keys, their types and the defaults of a stack that sets nothing stand in Pulumi.yaml.
 """
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping, Set
@@ -16,7 +15,7 @@ from pulumi.runtime.config import CONFIG, get_config, get_config_env
 from components.postgresql.tuning import memory_share
 from components.settings.backups import BackupSettings, check_copy_secret, read_backups
 from components.settings.firewall import FirewallSettings, read_firewall
-from components.settings.hosts import HostSettings, read_hosts
+from components.settings.hosts import HostSettings, is_address, read_hosts
 from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
 from components.settings.ports import with_ports
 from components.settings.postgres import (
@@ -257,15 +256,6 @@ def _switch(problems: Problems, key: str, text: str | None, default: bool) -> bo
     if text not in {None, "true", "false"}:
         problems.add(key, f"is {text!r}", "true or false", str(default).lower())
     return default if text is None else text == "true"
-
-
-def is_address(host: str) -> bool:
-    """Tell whether `host` is an IP address, not a name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _on_linux_only(

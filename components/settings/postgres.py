@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from components.postgresql import apt_source, catalogue
 from components.postgresql.apt_source import AptSource
 from components.postgresql.configuration import OWNED
-from components.settings.hosts import HostSettings
+from components.settings.hosts import HostSettings, is_address
 from components.settings.secrets import OPTIONAL_SECRETS
 from components.settings.server import ServerSettings
 from components.settings.table import Problems, Table, only
@@ -83,7 +83,7 @@ def check_clients(
     """Note a server's host that has but a name: a cluster elsewhere lets in addresses."""
     for host in hosts:
         uses_it_from_elsewhere = host.name in server.hosts and postgres.host not in {"", host.name}
-        if uses_it_from_elsewhere and not _is_address(host.address_for_peers):
+        if uses_it_from_elsewhere and not is_address(host.address_for_peers):
             problems.add(
                 f"hosts.{host.name}.privateAddress",
                 f"is missing, and the address {host.address!r} is a name",
@@ -110,7 +110,7 @@ def check_connections(problems: Problems, postgres: PostgresSettings, server: Se
             "postgres.maxConnections",
             f"is {postgres.max_connections}, too few for {len(server.hosts)} server process",
             f"at least {needed}: {server.connections} for each server process and {RESERVED_CONNECTIONS} in reserve",
-            "100",
+            str(max(needed, 100)),
         )
 
 
@@ -239,11 +239,3 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return "/" in text
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

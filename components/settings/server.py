@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from components import prefect_settings
 from components.platforms import SCRIPTS, prefect_locks
@@ -10,6 +11,19 @@ from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class _PartOfPool(NamedTuple):
+    default: int
+    least: int
+    """What is below it stands for no limit: https://docs.sqlalchemy.org/en/20/core/pooling.html."""
+
+
+_POOL = {
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": _PartOfPool(default=5, least=1),
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": _PartOfPool(default=10, least=0),
+}
+"""The connections to the database that a server process keeps, and those that it may open besides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +55,7 @@ class ServerSettings:
     @property
     def connections(self) -> int:
         """How many connections to the database one server process may open."""
-        pool = {
-            "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": 5,
-            "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": 10,
-        }
-        return sum(int(self.settings.get(name, default)) for name, default in pool.items())
+        return sum(int(self.settings.get(name, part.default)) for name, part in _POOL.items())
 
 
 def supported_versions() -> tuple[str, ...]:
@@ -95,6 +105,10 @@ def _settings(table: Table | None) -> dict[str, str]:
             table.problems.add_needless(table.path(name), "cannot be set", allowed)
         elif problem := prefect_settings.value_problem(name, text):
             table.problems.add(table.path(name), f"is {value!r}", *problem)
+        elif name in _POOL and int(text) < _POOL[name].least:
+            pool = _POOL[name]
+            allowed = f"a whole number from {pool.least} on: without a limit, connections could run out"
+            table.problems.add(table.path(name), f"is {value!r}", allowed, str(pool.default))
         else:
             found[name] = text
     return found

@@ -50,7 +50,16 @@ def test_what_prefect_would_not_take_is_told(name: str, value: object, allowed: 
 def test_a_larger_pool_needs_more_connections() -> None:
     server = {"settings": {"PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": 90}}
     found = problems(stack_file(server=server))
-    assert found["postgres.maxConnections"].allowed.startswith("at least 110: 100 for each server process")
+    problem = found["postgres.maxConnections"]
+    assert problem.allowed.startswith("at least 110: 100 for each server process")
+    assert problem.command.endswith(" postgres.maxConnections 110")
+
+
+@pytest.mark.parametrize(("name", "value"), [("POOL_SIZE", 0), ("MAX_OVERFLOW", -1)])
+def test_a_pool_without_a_limit_is_refused(name: str, value: int) -> None:
+    key = f"PREFECT_SERVER_DATABASE_SQLALCHEMY_{name}"
+    found = problems(stack_file(server={"settings": {key: value}}))
+    assert found.keys() == {f"server.settings.{key}"}
 
 
 def test_from_a_wheel_directory_all_that_prefect_needs_on_every_host_must_be_there() -> None:
