@@ -65,16 +65,21 @@ def install_prefect() -> Path:
 
 @contextlib.contextmanager
 def prefect_server(
-    directory: Path, *, auth_string: str | None = None, settings: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    auth_string: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[PrefectServer]:
-    """Run a server on a fresh SQLite database until the block ends.
+    """Run a server on a SQLite database until the block ends.
 
     Args:
-        directory: empty directory for all that the server writes.
+        directory: for all that the server writes; what an earlier one wrote there is gone on with.
         auth_string: `user:password`; by default one of the tests' own.
         settings: further settings by environment name, e.g. `PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED`.
+        port: to listen on; by default a free one.
     """
-    port = free_port()
+    port = port or free_port()
     server = PrefectServer(
         api_url=f"http://127.0.0.1:{port}/api",
         auth_string=auth_string or "tests:not-a-secret",
@@ -110,20 +115,26 @@ def prefect_server_on_postgresql(
 
 
 @contextlib.contextmanager
-def process_worker(server: PrefectServer, work_pool: str) -> Iterator[None]:
-    """Run a process worker for an existing work pool until the block ends."""
+def process_worker(
+    server: PrefectServer, work_pool: str, *, settings: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process worker for an existing work pool until the block ends; give its process.
+
+    `settings` are further ones by environment name.
+    """
     port = free_port()
     environment = {
         **_environment(server, home=server.directory / f"worker-{work_pool}"),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
         "PREFECT_WORKER_WEBSERVER_PORT": str(port),
+        **(settings or {}),
     }
     log = server.directory / f"worker-{work_pool}.log"
     command = ["worker", "start", "--pool", work_pool, "--with-healthcheck", "--no-create-pool-if-not-found"]
     with _running(command, environment, log) as process:
         _wait_until(lambda: _answers(f"http://127.0.0.1:{port}/health"), process, log, f"the worker of {work_pool!r}")
-        yield
+        yield process
 
 
 def _holds_lock(environment: Path) -> bool:
