@@ -44,6 +44,7 @@ class WorkPool(pulumi.ComponentResource):
             concurrency_limit=pool.concurrency_limit,
             paused=pool.paused,
             job_variables=container_variables(pool) if args.is_served and pool.runs_containers else pool.job_variables,
+            base_job_template=pool.base_job_template,
             adopt=pool.adopt,
             opts=server.holds(self),
         )

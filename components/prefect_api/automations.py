@@ -1,13 +1,16 @@
 """Automations: https://docs.prefect.io/v3/concepts/automations.
 
-A trigger or an action is a table as Prefect's own documents show it; durations are seconds.
+A trigger or an action is a table as Prefect's own documents show it; durations are seconds. Where an action of
+Prefect's holds an id, it may hold a name instead: `deployment: FLOW/NAME`, `work_pool: NAME`, `work_queue: POOL/NAME`,
+`automation: NAME`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from components.prefect_api import deployments, work_pools, work_queues
 from components.prefect_api.client import PrefectClient
 
 PARTS = ("trigger", "actions", "actions_on_trigger", "actions_on_resolve")
@@ -49,6 +52,49 @@ def update(client: PrefectClient, automation_id: str, name: str, parts: Mapping[
 def delete(client: PrefectClient, automation_id: str) -> None:
     """Delete an automation; that there is none is a success."""
     client.remove(f"/automations/{automation_id}")
+
+
+def with_ids(client: PrefectClient, actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Put ids in the place of the names that actions hold, None where the server knows no object of a name."""
+    return [_with_ids(client, action) for action in actions]
+
+
+def unknown_names(actions: Sequence[Mapping[str, Any]], with_ids: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which names in actions became no id."""
+    return [
+        f"{kind.replace('_', ' ')} {action[kind]!r}"
+        for action, known in zip(actions, with_ids, strict=True)
+        for kind in _FINDERS
+        if kind in action and known[f"{kind}_id"] is None
+    ]
+
+
+def _with_ids(client: PrefectClient, action: Mapping[str, Any]) -> dict[str, Any]:
+    known = dict(action)
+    for kind, find_named in _FINDERS.items():
+        if kind in known:
+            found = find_named(client, str(known.pop(kind)))
+            known[f"{kind}_id"] = found["id"] if found else None
+    return known
+
+
+def _find_deployment(client: PrefectClient, path: str) -> dict[str, Any] | None:
+    flow, _, name = path.partition("/")
+    return deployments.find(client, flow, name)
+
+
+def _find_queue(client: PrefectClient, path: str) -> dict[str, Any] | None:
+    pool, _, name = path.partition("/")
+    return work_queues.find(client, pool, name)
+
+
+_FINDERS: Mapping[str, Callable[[PrefectClient, str], dict[str, Any] | None]] = {
+    "deployment": _find_deployment,
+    "work_pool": work_pools.find,
+    "work_queue": _find_queue,
+    "automation": find,
+}
+"""How an object is found that an action names, by the key of the name; the id's has `_id` at its end."""
 
 
 def parts(automation: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The keys, their types and the defaults of a stack that sets nothing stand in Pul
 
 import json
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import pulumi
@@ -27,6 +27,8 @@ from components.settings.postgres import (
     read_postgres,
 )
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX, PrefectObjects, read_prefect_objects
+from components.settings.secret_sources import SECTION as SECRET_SOURCES
+from components.settings.secret_sources import read_secret_sources
 from components.settings.secrets import (
     OPTIONAL_SECRETS,
     REQUIRED_SECRETS,
@@ -35,11 +37,22 @@ from components.settings.secrets import (
     secret_block_names,
 )
 from components.settings.server import ServerSettings, read_server
-from components.settings.table import Problems, SettingsError, Table
+from components.settings.table import Problem, Problems, SettingsError, Table
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
 _OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks", "automations")
-SECTIONS = ("hosts", "postgres", "server", "nginx", "firewall", "backups", "workPools", "workers", *_OBJECTS)
+SECTIONS = (
+    "hosts",
+    "postgres",
+    "server",
+    "nginx",
+    "firewall",
+    "backups",
+    "workPools",
+    "workers",
+    SECRET_SOURCES,
+    *_OBJECTS,
+)
 SWITCHES = ("drift", "protect", "purgeOnDestroy")
 
 
@@ -172,10 +185,18 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         if key.startswith(prefix)
     }
     secret_keys = {key for key in values if pulumi.runtime.is_config_secret(prefix + key)}
+    outside = Problems(pulumi.get_stack())
+    found = {} if SECRET_SOURCES in secret_keys else _read_outside(outside, values)
     try:
-        settings = parse_settings(values, secret_keys, pulumi.get_stack(), os.geteuid())
+        settings = parse_settings(
+            {**values, **found}, secret_keys | found.keys(), outside.stack, os.geteuid(), outside.found
+        )
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+
+    def secret(key: str) -> pulumi.Output[str]:
+        return pulumi.Output.secret(found[key]) if key in found else config.require_secret(key)
+
     secrets = Secrets(
         database_password=config.require_secret("databasePassword"),
         database_admin_password=config.require_secret("databaseAdminPassword"),
@@ -187,10 +208,8 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         backup_copy_environment=config.get_secret("backupCopyEnvironment"),
         backup_alert_webhook=config.get_secret("backupAlertWebhook"),
         database_monitoring_password=config.get_secret(MONITORING_SECRET),
-        secret_blocks={name: config.require_secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
-        secret_fields={
-            name: config.require_secret(SECRET_FIELD_PREFIX + name) for name in settings.objects.secret_fields
-        },
+        secret_blocks={name: secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
+        secret_fields={name: secret(SECRET_FIELD_PREFIX + name) for name in settings.objects.secret_fields},
     )
     return settings, secrets
 
@@ -201,15 +220,17 @@ def ssh_private_key(config: pulumi.Config) -> str | None:
     return key
 
 
-def parse_settings(values: Mapping[str, str], secret_keys: Set[str], stack: str, user_id: int) -> Settings:
+def parse_settings(
+    values: Mapping[str, str], secret_keys: Set[str], stack: str, user_id: int, found: Iterable[Problem] = ()
+) -> Settings:
     """Turn configuration as Pulumi gives it (JSON text for tables) into settings.
 
-    `user_id` is that of the user who runs Pulumi, 0 for root.
+    `user_id` is that of the user who runs Pulumi, 0 for root; `found` are problems that are known already.
 
     Raises:
         SettingsError: naming every key that is missing, unknown or wrong.
     """
-    problems = Problems(stack)
+    problems = Problems(stack, [*found])
     _check_keys(problems, values, secret_keys)
     check_secrets(problems, values, secret_keys)
     tables = {name: _section(problems, name, values.get(name), secret=name in secret_keys) for name in SECTIONS}
@@ -267,6 +288,16 @@ def _on_linux_only(
     wanted = {*server.hosts} & linux or not tables["nginx"].is_empty
     nginx = read_nginx(tables["nginx"], servers) if wanted else None
     return nginx, read_backups(tables["backups"], offered=postgres.host in linux)
+
+
+def _read_outside(problems: Problems, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets that stand outside the stack file; a section that is no table is told of elsewhere."""
+    try:
+        table = json.loads(values.get(SECRET_SOURCES, "{}"))
+    except ValueError:
+        table = None
+    entries = Table(problems, SECRET_SOURCES, table if isinstance(table, Mapping) else None)
+    return read_secret_sources(entries, values.keys(), os.environ)
 
 
 def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:

@@ -65,6 +65,10 @@ class Problems:
         """Note something that must go; for a whole section, its default takes over."""
         self._note(key, given, allowed, self._command("rm", key))
 
+    def add_outside(self, key: str, given: str, allowed: str, command: str) -> None:
+        """Note something wrong with what `key` names outside the stack file, and what mends it there."""
+        self._note(key, given, allowed, command)
+
     def add_unknown(self, key: str, name: str, known: Iterable[str]) -> None:
         """Note that `name`, the last part of `key`, means nothing, with the name that was probably meant."""
         known = sorted(known)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components import prefect_job_variables
 from components.prefect_api import work_pools, work_queues
 from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
@@ -42,7 +43,9 @@ class WorkPoolSettings:
     """How many of its flow runs may run at once; None for no limit."""
     paused: bool
     job_variables: Mapping[str, Any] | None
-    """Defaults of variables of its job template, in place of the server's."""
+    """Defaults of variables of its job template, in place of the template's own."""
+    base_job_template: Mapping[str, Any] | None
+    """Its job template; None for the server's of the type."""
     queues: tuple[WorkQueueSettings, ...]
     adopt: bool
 
@@ -81,12 +84,22 @@ def read_work_pools(table: Table) -> tuple[WorkPoolSettings, ...]:
             concurrency_limit=entry.optional_integer("concurrencyLimit", minimum=0, maximum=_LARGEST_LIMIT),
             paused=entry.boolean("paused", default=False),
             job_variables=entry.values("jobVariables"),
+            base_job_template=entry.values("baseJobTemplate"),
             queues=_read_work_queues(queues) if queues else (),
             adopt=entry.boolean("adopt", default=False),
         )
         entry.finish()
+        _check_job_variables(entry, pool)
         pools.append(pool)
     return tuple(pools)
+
+
+def _check_job_variables(entry: Table, pool: WorkPoolSettings) -> None:
+    template = pool.base_job_template or prefect_job_variables.template(pool.type)
+    for problem in work_pools.job_variable_problems(template, pool.job_variables or {}):
+        name = problem.split()[0]
+        allowed = "what the job template of the pool knows"
+        entry.problems.add_needless(f"{entry.path('jobVariables')}.{name}", f"does not fit: {problem}", allowed)
 
 
 def _read_work_queues(table: Table) -> tuple[WorkQueueSettings, ...]:

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components import prefect_configuration, prefect_settings
+from components import prefect_configuration, prefect_job_variables, prefect_settings
 from components.nginx_configuration import public_url_variables
+from components.prefect_api import work_pools
 from components.settings.nginx import NginxSettings, PrivateCa
 from tests.prefect_runtime import install_prefect
 from tests.settings.stack_file import CHECKOUT
@@ -25,14 +27,14 @@ def prefect() -> Path:
 @pytest.fixture(scope="module")
 def known(prefect: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | list[str]]:
     """Ask the newest Prefect that is installed for servers and workers."""
-    ended = subprocess.run(
-        [prefect, str(CHECKOUT / "toolchain" / "prefect_settings.py")],
-        env={"PREFECT_HOME": str(tmp_path_factory.mktemp("home"))},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    table: dict[str, str | list[str]] = json.loads(ended.stdout)
+    return told(prefect, "prefect_settings.py", tmp_path_factory.mktemp("home"))
+
+
+def told(prefect: Path, program: str, home: Path) -> dict[str, Any]:
+    """Return the table that a program of the toolchain prints when Prefect's Python runs it."""
+    command = [str(prefect), str(CHECKOUT / "toolchain" / program)]
+    ended = subprocess.run(command, env={"PREFECT_HOME": str(home)}, capture_output=True, text=True, check=True)
+    table: dict[str, Any] = json.loads(ended.stdout)
     return table
 
 
@@ -70,3 +72,8 @@ def test_prefect_knows_the_name_of_every_setting(known: dict[str, str | list[str
 
 def test_stack_files_are_checked_by_what_prefect_knows(known: dict[str, str | list[str]]) -> None:
     assert prefect_settings.known() == known
+
+
+def test_job_variables_are_checked_by_what_prefect_proposes(prefect: Path, tmp_path: Path) -> None:
+    assert prefect_job_variables.known() == told(prefect, "prefect_job_variables.py", tmp_path)
+    assert prefect_job_variables.known().keys() == {*work_pools.TYPES}

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from tests.graph.recorder import Graph, as_json, is_secret, record, text, without_secrets
@@ -12,11 +14,14 @@ from tests.settings.stack_file import stack_file
 DYNAMIC = "pulumi-python:dynamic/prefect"
 KEY = "lake-5ec5e7-41"
 
+TEMPLATE = {"job_configuration": {"command": None}, "variables": {"properties": {"env": {"default": {}}}}}
+
 STACK: dict[str, Any] = {
     "workPools": {
         "default": {
             "description": "Nightly",
             "jobVariables": {"env": {"A": None}},
+            "baseJobTemplate": TEMPLATE,
             "workQueues": {"default": {"priority": 3}, "urgent": {"priority": 1}, "usual": {"priority": 2}},
         }
     },
@@ -100,10 +105,40 @@ def test_secret_fields_of_blocks_are_secret_and_the_others_can_be_read(graph: Gr
         assert KEY not in as_json(without_secrets(resource.inputs)), f"{resource.name} shows a secret"
 
 
+def test_secrets_from_outside_the_stack_file_are_secrets_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAKE_KEY_OF_THE_VAULT", KEY)
+    token = tmp_path / "token"
+    token.write_text("t0ken-of-the-vault\n")
+    token.chmod(0o600)
+    sources = {"secretField-lake": {"environment": "LAKE_KEY_OF_THE_VAULT"}, "secretBlock-token": {"file": str(token)}}
+    graph = record(stack_file(**{**STACK, "secretField-lake": None, "secretsFrom": sources}))
+
+    assert text(graph.resources["secrets-token"].inputs["value"]) == "t0ken-of-the-vault"
+    assert KEY in text(graph.resources["objects-block-minio-credentials/a"].inputs["secrets"])
+    for resource in graph.resources.values():
+        shown = as_json(without_secrets(resource.inputs))
+        assert KEY not in shown, f"{resource.name} shows a secret"
+        assert "t0ken-of-the-vault" not in shown, f"{resource.name} shows a secret"
+
+
+def test_a_stack_file_tells_of_secrets_outside_it_that_are_not_there_with_all_else_that_is_wrong() -> None:
+    sources = {"secretBlock-token": {"file": "/nowhere/token"}, "secretBlock-other": {"environment": "NOT_SET_HERE"}}
+    with pytest.raises(pulumi.RunError) as caught:
+        record(stack_file(**STACK, secretsFrom=sources, server={"port": "eighty"}))
+
+    told = str(caught.value)
+    assert "cannot be read: No such file" in told
+    assert "names NOT_SET_HERE, which is not set here" in told
+    assert "server.port" in told
+
+
 def test_values_arrive_as_they_were_written_nulls_and_all(graph: Graph) -> None:
     region = graph.resources["objects-variable-region"].inputs
     assert json.loads(region["value"]) == {"name": "eu", "zone": None}
     assert region["tags"] == ["a", "b"]
     assert json.loads(graph.resources["pool-default-pool"].inputs["job_variables"]) == {"env": {"A": None}}
+    assert json.loads(graph.resources["pool-default-pool"].inputs["base_job_template"]) == TEMPLATE
     assert graph.resources["pool-default-pool"].inputs["description"] == "Nightly"
     assert graph.resources["objects-limit-API calls"].inputs["limit"] == 3

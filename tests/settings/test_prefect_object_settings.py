@@ -34,7 +34,7 @@ SECRETS = {"secretField-lake-key": "f1e1d-52"}
 
 
 def test_the_stack_file_of_the_documents_is_a_good_one() -> None:
-    (example,) = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    example, *_ = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     tables = {key.removeprefix("prefect-selfhost:"): table for key, table in yaml.safe_load(example)["config"].items()}
     secrets = {"secretField-lake-password": "p", "secretField-slack-url": "https://slack.example.com"}
 
@@ -42,6 +42,38 @@ def test_the_stack_file_of_the_documents_is_a_good_one() -> None:
 
     assert len(settings.objects.automations) == 3
     assert len(settings.objects.blocks) == 3
+
+
+class TestJobVariables:
+    """They are told of in the preview, so far as the job template is known there."""
+
+    @pytest.mark.parametrize(
+        ("pool", "told"),
+        [
+            ({"jobVariables": {"working_dri": "/srv"}}, {"working_dri": "did you mean working_dir?"}),
+            ({"jobVariables": {"stream_output": 3}}, {"stream_output": "must be of type boolean"}),
+            ({"type": "kubernetes", "jobVariables": {"image": "a", "working_dir": "b"}}, {"working_dir": "is unknown"}),
+            (
+                {
+                    "baseJobTemplate": {"variables": {"properties": {"cpu": {"type": "integer"}}}},
+                    "jobVariables": {"cpu": "1"},
+                },
+                {"cpu": "must be of type integer"},
+            ),
+        ],
+    )
+    def test_one_that_does_not_fit_is_told(self, pool: dict[str, Any], told: dict[str, str]) -> None:
+        found = problems(
+            stack_file(workPools={"default": {}, "other": pool}, workers={"default": {"workPool": "default"}})
+        )
+
+        keys = {f"workPools.other.jobVariables.{name}": text for name, text in told.items()}
+        assert found.keys() == keys.keys()
+        assert all(text in found[key].given for key, text in keys.items())
+
+    @pytest.mark.parametrize("value", ["/srv/flows", None, "{{ prefect.variables.place }}", {"$ref": "block"}])
+    def test_one_that_fits_or_that_only_a_flow_run_knows_is_taken(self, value: object) -> None:
+        assert problems(stack_file(workPools={"default": {"jobVariables": {"working_dir": value}}})) == {}
 
 
 class TestObjects:

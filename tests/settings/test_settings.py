@@ -317,7 +317,10 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
     # and in test_server_settings.py, test_postgres.py and test_prefect_object_settings.py
     tested |= {"server.settings", "workers.*.memoryMax"}
-    tested |= {f"workPools.*.{key}" for key in ("description", "paused", "jobVariables", "workQueues", "adopt")}
+    tested |= {
+        f"workPools.*.{key}"
+        for key in ("description", "paused", "jobVariables", "baseJobTemplate", "workQueues", "adopt")
+    }
     tested |= {
         f"postgres.{key}" for key in ("address", "version", "aptSource", "memoryMib", "settings", "monitoringFrom")
     }

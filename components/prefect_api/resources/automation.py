@@ -38,23 +38,24 @@ class AutomationProvider(PrefectProvider):
             "tags": sorted(live["tags"]),
             "automation_id": live["id"],
             "recorded": canonical_json(parts),
-            **{part: canonical_json(parts[part]) for part in _changed_by_hand(props, parts)},
+            **{part: canonical_json(parts[part]) for part in _changed_by_hand(client, props, parts)},
         }
 
     def make(self, client: PrefectClient, props: Properties) -> Properties:
         """Create the automation; if the server does not take all of it, leave none behind."""
-        automation_id = automations.create(client, props["name"], _declared(props), **_settings(props))
+        declared = _known(client, props)
+        automation_id = automations.create(client, props["name"], declared, **_settings(props))
         try:
-            return _told(client, automation_id, props)
+            return _told(client, automation_id, props["name"], declared)
         except ValueError:
             automations.delete(client, automation_id)
             raise
 
     def change(self, client: PrefectClient, olds: Properties, news: Properties) -> Properties:
         """Let the automation be what is declared."""
-        automation_id = olds["automation_id"]
-        automations.update(client, automation_id, news["name"], _declared(news), **_settings(news))
-        return _told(client, automation_id, news)
+        automation_id, declared = olds["automation_id"], _known(client, news)
+        automations.update(client, automation_id, news["name"], declared, **_settings(news))
+        return _told(client, automation_id, news["name"], declared)
 
     def remove(self, client: PrefectClient, props: Properties) -> None:
         """Delete the automation."""
@@ -70,7 +71,8 @@ class Automation(dynamic.Resource, module="prefect", name="Automation"):
         api_url: base of the API, e.g. `https://prefect.example.com/api`.
         name: name of the automation; a change replaces it.
         trigger: an event, compound or sequence trigger, as a table of Prefect's; durations in seconds.
-        actions: tables of Prefect's, e.g. `{"type": "cancel-flow-run"}`.
+        actions: tables of Prefect's, e.g. `{"type": "cancel-flow-run"}`; what they act on may be named instead of
+            given by its id, see components/prefect_api/automations.py.
         actions_on_trigger: taken when the trigger fires, beside `actions`.
         actions_on_resolve: taken when what fired it is over.
         description: text for the UI.
@@ -116,16 +118,44 @@ class Automation(dynamic.Resource, module="prefect", name="Automation"):
         super().__init__(AutomationProvider(), resource_name, properties, delete_first(opts))
 
 
-def _declared(props: Properties) -> dict[str, Any]:
-    return {part: json.loads(props.get(part) or "[]") for part in automations.PARTS}
+def _declared(client: PrefectClient, props: Properties) -> dict[str, Any]:
+    """Give what is declared, with ids for names."""
+    parts = {part: json.loads(props.get(part) or "[]") for part in automations.PARTS}
+    return {part: value if part == "trigger" else automations.with_ids(client, value) for part, value in parts.items()}
 
 
-def _changed_by_hand(props: Properties, live: Mapping[str, Any]) -> list[str]:
-    """Name the parts that are not as they were last seen or, if they never were, not as they are declared."""
-    if "recorded" in props:
-        recorded = json.loads(props["recorded"])
-        return [part for part in automations.PARTS if recorded[part] != live[part]]
-    return [part for part, declared in _declared(props).items() if [*automations.ignored(declared, live[part])]]
+def _known(client: PrefectClient, props: Properties) -> dict[str, Any]:
+    """Give what is declared, with ids for names.
+
+    Raises:
+        ValueError: the server knows no object of a name.
+    """
+    declared = _declared(client, props)
+    unknown = [
+        name
+        for part in automations.PARTS
+        if part != "trigger"
+        for name in automations.unknown_names(json.loads(props.get(part) or "[]"), declared[part])
+    ]
+    if unknown:
+        raise ValueError(
+            f"Automation {props['name']!r} acts on what the Prefect server does not know: {', '.join(unknown)}."
+            " Correct the name, or let the automation depend on the resource that makes it."
+        )
+    return declared
+
+
+def _changed_by_hand(client: PrefectClient, props: Properties, live: Mapping[str, Any]) -> list[str]:
+    """Name the parts that are not as they were last seen, or not as they are declared.
+
+    The latter is so where they were never seen, and where what they act on was deleted or made anew.
+    """
+    recorded = json.loads(props["recorded"]) if "recorded" in props else live
+    return [
+        part
+        for part, declared in _declared(client, props).items()
+        if recorded[part] != live[part] or [*automations.ignored(declared, live[part])]
+    ]
 
 
 def _settings(props: Properties) -> Properties:
@@ -136,7 +166,7 @@ def _settings(props: Properties) -> Properties:
     }
 
 
-def _told(client: PrefectClient, automation_id: str, props: Properties) -> Properties:
+def _told(client: PrefectClient, automation_id: str, name: str, declared: Mapping[str, Any]) -> Properties:
     """Give what the server made of an automation.
 
     Raises:
@@ -145,13 +175,11 @@ def _told(client: PrefectClient, automation_id: str, props: Properties) -> Prope
     live = automations.read(client, automation_id)
     parts = automations.parts(live) if live else {}
     ignored = [
-        f"{part}{path}"
-        for part, declared in _declared(props).items()
-        for path in automations.ignored(declared, parts.get(part))
+        f"{part}{path}" for part, wished in declared.items() for path in automations.ignored(wished, parts.get(part))
     ]
     if ignored:
         raise ValueError(
-            f"Prefect does not know these parts of automation {props['name']!r}, or took them otherwise:"
+            f"Prefect does not know these parts of automation {name!r}, or took them otherwise:"
             f" {', '.join(ignored)}. See https://docs.prefect.io/v3/concepts/automations for what there is."
         )
     return {"automation_id": automation_id, "recorded": canonical_json(parts)}
