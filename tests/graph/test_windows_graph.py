@@ -4,6 +4,7 @@ No stack file can name such a host yet, so it takes the place of this machine af
 """
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from components.settings import HostSettings, loading
 from components.settings.hosts import read_hosts
 from components.settings.table import Table
 from tests.graph.recorder import Graph, is_secret, record, text
+from tests.loopback_ports import free_port
 from tests.platforms.windows_transport import Arrived, read
 from tests.scripts.powershell_commands import GIVEN, SETTINGS
 from tests.settings.stack_file import SECRETS, stack_file
@@ -24,7 +26,6 @@ HOST = HostSettings(
     address="203.0.113.10",
     user="Administrator",
     host_key="ssh-ed25519 AAAA",
-    tunnel_port=29190,
     directory="D:/Prefect",
     windows=WindowsPrograms(
         python="C:/Python312/python.exe",
@@ -40,7 +41,8 @@ HOST = HostSettings(
 def graph() -> Graph:
     def on_windows(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ...]:
         assert [host.name for host in read_hosts(table, stack, user_id)] == [HOST.name]
-        return (HOST,)
+        # the tunnel listens in earnest, as long as this process lives
+        return (replace(HOST, tunnel_port=free_port()),)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "read_hosts", on_windows)
