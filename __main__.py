@@ -170,7 +170,7 @@ blocks = SecretBlocks("secrets", SecretBlocksArgs(server=server, values=secrets.
 if settings.objects:
     PrefectObjects(
         "objects",
-        PrefectObjectsArgs(server=server, settings=settings.objects, secret_fields=secrets.secret_fields),
+        PrefectObjectsArgs(server=server, settings=settings.objects, secret_fields=secrets.secret_fields, pools=pools),
     )
 
 workers = {

@@ -1,6 +1,6 @@
 """Variables, concurrency limits, blocks and automations on the Prefect server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from components.prefect_api.resources import Automation, Block, GlobalConcurrenc
 from components.prefect_server_host import PrefectServerHost
 from components.settings.prefect_objects import BlockSettings
 from components.settings.prefect_objects import PrefectObjects as PrefectObjectsSettings
+from components.work_pool import WorkPool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,8 @@ class PrefectObjectsArgs:
     settings: PrefectObjectsSettings
     secret_fields: Mapping[str, pulumi.Input[str]]
     """Values of secret fields of blocks, by the names that the blocks' settings give them."""
+    pools: Mapping[str, WorkPool]
+    """Of the stack, by name."""
 
 
 class PrefectObjects(pulumi.ComponentResource):
@@ -75,7 +78,7 @@ class PrefectObjects(pulumi.ComponentResource):
                 enabled=automation.enabled,
                 tags=automation.tags,
                 adopt=automation.adopt,
-                opts=held,
+                opts=args.server.holds(self, *_pools(automation.actions, args.pools)),
             )
         self.register_outputs({"blocks": self.blocks})
 
@@ -98,3 +101,9 @@ class PrefectObjects(pulumi.ComponentResource):
         """Put the id of a block in the place of its name."""
         rest = {key: value for key, value in action.items() if key != "block"}
         return {**rest, "block_document_id": self.blocks[action["block"]]} if "block" in action else rest
+
+
+def _pools(actions: Sequence[Mapping[str, Any]], pools: Mapping[str, WorkPool]) -> list[WorkPool]:
+    """Return the pools of the stack that actions name, for themselves or as that of a queue."""
+    names = {str(action.get(key, "")).partition("/")[0] for action in actions for key in ("work_pool", "work_queue")}
+    return [pool for name, pool in sorted(pools.items()) if name in names]

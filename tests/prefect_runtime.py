@@ -21,6 +21,8 @@ from tests.loopback_ports import free_port
 from tests.plugins import postgresql_server
 
 PREFECT_VERSION = "3.8.8"
+PYTHON_OF_ANOTHER_PREFECT = "TESTS_PREFECT_PYTHON"
+"""Environment variable that names a Python with another Prefect, to be tested instead."""
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _LOCK = _CHECKOUT / "scripts" / "runtime" / f"prefect-{PREFECT_VERSION}.txt"
@@ -52,6 +54,8 @@ def install_prefect() -> Path:
     one and pip otherwise. It is moved into place when complete, so an interrupted or a parallel run leaves
     nothing half made. Programs in it are started with `python -m`, as the move breaks console scripts.
     """
+    if python := os.environ.get(PYTHON_OF_ANOTHER_PREFECT):
+        return Path(python)
     environment = _CACHE / f"prefect-{PREFECT_VERSION}"
     if not _holds_lock(environment):
         _CACHE.mkdir(parents=True, exist_ok=True)

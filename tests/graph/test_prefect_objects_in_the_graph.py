@@ -36,7 +36,14 @@ STACK: dict[str, Any] = {
         "failed": {
             "trigger": {"posture": "Reactive"},
             "actions": [{"type": "call-webhook", "block": "minio-credentials/a"}],
-        }
+        },
+        "pausing": {
+            "trigger": {"posture": "Reactive"},
+            "actions": [
+                {"type": "pause-work-queue", "work_queue": "default/urgent"},
+                {"type": "pause-work-pool", "work_pool": "of-others"},
+            ],
+        },
     },
     "secretField-lake": KEY,
 }
@@ -52,6 +59,7 @@ EXPECTED = {
     (f"{DYNAMIC}:Block", "objects-block-minio-credentials/a", "objects"),
     (f"{DYNAMIC}:Block", "objects-block-s3-bucket/lake", "objects"),
     (f"{DYNAMIC}:Automation", "objects-automation-failed", "objects"),
+    (f"{DYNAMIC}:Automation", "objects-automation-pausing", "objects"),
     (f"{DYNAMIC}:CanaryRun", "canary-default", None),
 }
 """(type, name, parent). A name or a parent that changes makes Pulumi delete what people's flows use."""
@@ -93,6 +101,11 @@ def test_an_automation_comes_after_the_blocks_that_its_actions_name(graph: Graph
     automation = graph.resources["objects-automation-failed"]
     assert "objects-block-minio-credentials/a" in automation.depends_on
     assert '"block"' not in text(automation.inputs.get("actions", ""))
+
+
+def test_an_automation_comes_after_the_queues_that_its_actions_name(graph: Graph) -> None:
+    assert "pool-default-queue-urgent" in graph.before("objects-automation-pausing")
+    assert '"work_queue": "default/urgent"' in graph.resources["objects-automation-pausing"].inputs["actions"]
 
 
 def test_secret_fields_of_blocks_are_secret_and_the_others_can_be_read(graph: Graph) -> None:
