@@ -53,6 +53,9 @@ endif
 e2e: ## run the program on booted hosts, faults and all (root, about 40 minutes)
 	@$(TEST) python -m pytest tests/e2e
 
+bench: ## measure what is promised of one server (root, about 5 minutes)
+	@$(TEST) python -m benchmarks.single_vps
+
 check: ## lint and type-check
 	@$(TEST) ruff check
 	@$(TEST) ruff format --check
@@ -75,4 +78,4 @@ wheelhouse: ## download Prefect for hosts without a package index; ARGS="--pytho
 clean: ## remove the tools; keeps state, passphrase and data
 	@$(TOOLCHAIN) clean
 
-.PHONY: help up login preview diagram down destroy env test e2e check lock policypack wheelhouse clean
+.PHONY: help up login preview diagram down destroy env test e2e bench check lock policypack wheelhouse clean

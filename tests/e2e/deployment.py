@@ -136,6 +136,11 @@ class Deployment(StackCommands):
         tunnel.listen(port, API_PORT)
         return f"http://127.0.0.1:{port}/api"
 
+    def wait_until_it_serves(self) -> None:
+        """Wait until the server listens, which it does when it is ready."""
+        host, dial = self.hosts[self.server_host], f"timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{API_PORT}'"
+        wait_until(lambda: host.run(dial, check=False).returncode == 0, RUN_SECONDS, "the Prefect server to listen")
+
     def server_version(self) -> str:
         """Return which Prefect answers."""
         with self.api() as client:

@@ -28,6 +28,15 @@ def guarded_in_files(deployment: Deployment, host: DebianHost) -> dict[str, set[
     return _holding(deployment, (path for path in configuration.rglob("*") if path.is_file() and not _is_public(path)))
 
 
+def exposed_by_systemd(deployment: Deployment, host: DebianHost) -> set[str]:
+    """Return the keys of the secrets in the journal, in unit files, or in what systemd tells anybody of units."""
+    # some units have no file, which `cat` takes for a failure
+    commands = "journalctl --no-pager --output=export --all; systemctl cat '*' || true; systemctl show --all '*'"
+    told = host.run(commands).stdout
+    assert "prefect-" in told, "systemd told nothing of Prefect"
+    return deployment.shown_secrets(told)
+
+
 def exposed_in_state(deployment: Deployment) -> dict[str, set[str]]:
     """Return the keys of the secrets in each file of the stack's state and configuration, which hold them encrypted."""
     layout = deployment.layout

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.deployment import SERVER, Deployment
+from components.prefect_api.errors import PrefectApiError
+from tests.e2e.deployment import DATABASE, SERVER, WORKER, Deployment
 from tests.engine.commands import wait_until
 from tests.hosts.postgresql_by_hand import sql
+from toolchain.stack import password
 
 # each test heals with a whole `up`, some with two
 pytestmark = pytest.mark.timeout(1200)
@@ -93,3 +95,63 @@ def test_an_up_whose_network_is_cut_ends_and_says_so(served: Deployment, tmp_pat
         finally:
             host.restore_network()
         assert "updating failed" in log.read_text()
+
+
+@pytest.mark.parametrize("unit", [DATABASE, SERVER, WORKER])
+def test_a_killed_service_comes_back_by_itself(served: Deployment, unit: str) -> None:
+    host, before = served.hosts["vps"], served.processes("vps")
+    with nothing_lost(served):
+        due_meanwhile = served.create_flow_run(in_seconds=20)
+        host.run(f"kill -KILL {before[unit]}")
+        wait_until(lambda: served.processes("vps").get(unit, before[unit]) != before[unit], 60, f"another {unit}")
+        served.expect_completed(due_meanwhile)
+
+
+def test_up_heals_a_database_that_was_stopped(served: Deployment) -> None:
+    with nothing_lost(served):
+        served.hosts["vps"].run(f"systemctl stop {DATABASE}")
+        another_log_level(served)
+
+
+def test_a_change_inside_a_stopped_database_says_what_is_down(served: Deployment) -> None:
+    with nothing_lost(served):
+        served.hosts["vps"].run(f"systemctl stop {DATABASE}")
+        served.config_set_secret("databasePassword", password())
+        output = served.failing_up()
+        assert "cannot connect to 127.0.0.1:5432" in output
+        assert "See on that host whether anything listens there" in output
+        served.hosts["vps"].run(f"systemctl start {DATABASE}")
+
+
+def test_a_full_disk_stops_nothing_for_longer_than_it_is_full(served: Deployment) -> None:
+    host = served.hosts["vps"]
+    with nothing_lost(served):
+        # what it frees when it stops is filled, too
+        host.run(f"systemctl stop {DATABASE}")
+        host.run("dd if=/dev/zero of=/var/lib/prefect/filler bs=1M", check=False)
+        host.run(f"systemctl start {DATABASE}", check=False)
+        with served.api() as client, pytest.raises(PrefectApiError):
+            client.request("POST", "/flow_runs/count", {})
+        another_log_level(served)
+        output = served.failing_up()
+        assert "The disk is full, 0 MiB are free in /var/lib/prefect: make room there" in output
+        host.run("rm /var/lib/prefect/filler")
+
+
+def test_a_flow_run_whose_worker_was_killed_does_not_run_for_ever(served: Deployment) -> None:
+    with nothing_lost(served):
+        flow_run = served.greet(name="somebody unlucky", seconds=600)
+        served.expect_logged(flow_run, "Hello, somebody unlucky")
+        served.hosts["vps"].run(f"kill -KILL {served.processes('vps')[WORKER]}")
+        wait_until(lambda: served.state_of(flow_run) == "CRASHED", 180, f"flow run {flow_run} to be called crashed")
+
+
+def test_the_second_of_two_operators_is_told_to_wait(served: Deployment, tmp_path: Path) -> None:
+    with nothing_lost(served):
+        another_log_level(served)
+        log = tmp_path / "up.log"
+        up = served.start_up(log)
+        wait_until(lambda: "updating" in log.read_text(), 60, "the first operator's update")
+        output = served.failing_up()
+        assert "the stack is currently locked by 1 lock(s)" in output
+        assert up.wait(300) == 0, log.read_text()

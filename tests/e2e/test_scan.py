@@ -8,6 +8,7 @@ import pytest
 from tests.e2e.deployment import Deployment
 from tests.e2e.scan import (
     answering,
+    exposed_by_systemd,
     exposed_in_files,
     exposed_in_state,
     guarded_in_files,
@@ -28,6 +29,10 @@ def test_no_process_had_a_secret_in_its_command_line_during_up(vps: Deployment) 
     lines = "\n".join(vps.seen_command_lines)
     assert "sudo" in lines, "the watcher saw nothing"
     assert vps.shown_secrets(lines) == set()
+
+
+def test_neither_journal_nor_units_show_a_secret(vps: Deployment) -> None:
+    assert exposed_by_systemd(vps, vps.hosts["vps"]) == set()
 
 
 def test_no_file_that_everybody_may_read_holds_a_secret(vps: Deployment) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.deployment import DATABASE, NEW, OLD, SERVER, WORKER, Deployment, RecordProperty
 from tests.e2e.outage import longest_outage
+from tests.engine.commands import wait_until
 from tests.hosts.certificates import issue
 from tests.hosts.debian_host import new_key_pair
 from tests.hosts.https_client import HttpsClient
@@ -76,39 +77,37 @@ class Change:
     restarts: set[str] = field(default_factory=set)
 
 
-def plain(path: str, value: str) -> Change:
-    return Change(path, lambda vps: vps.config_set(path, value))
+def plain(path: str, value: str, *restarts: str) -> Change:
+    return Change(path, lambda vps: vps.config_set(path, value), set(restarts))
 
 
-def secret(key: str, *restarts: str, prefix: str = "") -> Change:
-    return Change(key, lambda vps: vps.config_set_secret(key, prefix + password()), set(restarts))
+def secret(key: str, *restarts: str, user: str = "") -> Change:
+    return Change(key, lambda vps: vps.config_set_secret(key, f"{user}{password()}"), set(restarts))
 
 
 CHANGES = [
+    plain("server.logLevel", "DEBUG", SERVER),
+    plain("postgres.settings.log_min_duration_statement", "500"),
+    plain("postgres.maxConnections", "150", DATABASE),
     plain("workPools.default.concurrencyLimit", "5"),
+    plain("backups.keep", "7"),
     secret("secretBlock-example"),
     secret("databaseAdminPassword"),
     secret("databasePassword", SERVER),
-    secret("authString", SERVER, WORKER, prefix="admin:"),
+    secret("authString", SERVER, WORKER, user="admin:"),
 ]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.setting)
-def test_a_change_restarts_what_reads_the_setting_and_nothing_else(vps: Deployment, change: Change) -> None:
+def test_a_change_restarts_what_reads_the_setting_and_spares_the_flows_that_run(
+    vps: Deployment, change: Change
+) -> None:
+    flow_run = vps.greet(name="somebody patient", seconds=15)
+    vps.expect_logged(flow_run, "Hello, somebody patient")
     change.make(vps)
     with vps.restarts() as restarted:
         vps.up()
     assert restarted == change.restarts
-    assert vps.end_of(vps.greet(name="after the change")) == "COMPLETED"
-
-
-def test_a_flow_that_runs_while_the_server_restarts_completes(vps: Deployment) -> None:
-    flow_run = vps.greet(name="somebody patient", seconds=15)
-    vps.expect_logged(flow_run, "Hello, somebody patient")
-    vps.config_set("server.logLevel", "DEBUG")
-    with vps.restarts() as restarted:
-        vps.up()
-    assert restarted == {SERVER}
     assert vps.end_of(flow_run) == "COMPLETED"
 
 
@@ -158,6 +157,36 @@ def test_a_second_worker_comes_and_goes_beside_the_first(vps: Deployment) -> Non
     assert vps.hosts["vps"].run("find /etc -name '*second*'").stdout == ""
 
 
+def test_what_was_changed_by_hand_is_found_and_put_back(vps: Deployment) -> None:
+    host = vps.hosts["vps"]
+    vps.config_set("drift", "true")
+    vps.expect_no_changes()
+
+    host.run("sed -i s/^PREFECT_LOGGING_LEVEL=.*/PREFECT_LOGGING_LEVEL=ERROR/ /etc/prefect/prefect-server.env")
+    host.run("systemctl disable --quiet --now prefect-backup.timer")
+    preview = vps.pulumi("preview").output
+    assert "/etc/prefect/prefect-server.env" in preview
+    assert "prefect-backup.timer" in preview
+    with vps.restarts() as restarted:
+        vps.up()
+    assert restarted == {SERVER}
+    assert "PREFECT_LOGGING_LEVEL=ERROR" not in host.run("cat /etc/prefect/prefect-server.env").stdout
+    assert host.run("systemctl is-enabled prefect-backup.timer").stdout.strip() == "enabled"
+    vps.expect_no_changes()
+    vps.config_rm("drift")
+    vps.up()
+
+
+def test_everything_comes_back_after_a_reboot(vps: Deployment) -> None:
+    # later than the worker looks ahead
+    due_meanwhile = vps.create_flow_run(in_seconds=20)
+    vps.hosts["vps"].reboot()
+    wait_until(lambda: vps.processes("vps").keys() == ALL, 60, f"{', '.join(ALL)} to run again")
+    vps.wait_until_it_serves()
+    vps.expect_completed(due_meanwhile)
+    vps.expect_no_changes()
+
+
 @pytest.mark.parametrize("version", [NEW, OLD])
 def test_another_version_takes_over(vps: Deployment, version: str, record_property: RecordProperty) -> None:
     runs = vps.count_flow_runs()
@@ -197,3 +226,18 @@ def test_a_backup_is_restored_and_the_restore_undone(vps: Deployment) -> None:
     host.run(way_back[1])
     assert vps.count_flow_runs() == runs + 1
     vps.expect_no_changes()
+
+
+def test_destroy_is_refused_until_the_data_may_go_and_keeps_it_even_then(vps: Deployment) -> None:
+    host = vps.hosts["vps"]
+    refused = vps.pulumi("destroy", "--yes", expect=None)
+    assert refused.status != 0
+    assert "protect" in refused.output
+    assert vps.processes("vps").keys() == ALL
+
+    vps.config_set("protect", "false")
+    vps.up()
+    vps.pulumi("destroy", "--yes", "--skip-preview")
+    assert vps.processes("vps") == {}
+    assert host.run("ls -d /etc/prefect /opt/prefect /run/prefect", check=False).stdout == ""
+    assert host.run("ls /var/lib/prefect/kept/*/postgresql/PG_VERSION /var/backups/prefect/*/prefect.dump").stdout

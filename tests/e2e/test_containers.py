@@ -1,0 +1,55 @@
+"""Flow runs in containers: Docker, a worker and a pool by the stack, an image from a registry."""
+
+import pytest
+
+from tests.e2e.deployment import Deployment
+
+pytestmark = pytest.mark.timeout(1200)
+
+IMAGE = "127.0.0.1:5000/flows:1"
+# of the host's own Debian, with the Prefect that is installed there; afterwards Docker is gone again
+PUSH_IMAGE = f"""
+set -euo pipefail
+apt-get install --quiet=2 --yes --no-install-recommends docker.io docker-registry >/dev/null
+cat >/etc/docker/registry/config.yml <<'YAML'
+version: 0.1
+storage: {{filesystem: {{rootdirectory: /var/lib/docker-registry}}}}
+http: {{addr: "127.0.0.1:5000"}}
+YAML
+systemctl restart docker-registry
+path=$(echo /opt/prefect/prefect-3*/bin):/usr/bin:/bin
+# 1: a file changed meanwhile
+{{ tar --create --directory / bin etc lib lib64 opt/prefect sbin srv usr || [ $? = 1 ]; }} |
+  docker import --change "ENV PATH=$path" - {IMAGE}
+docker push --quiet {IMAGE}
+apt-get purge --quiet=2 --yes docker.io containerd runc >/dev/null
+rm -rf /var/lib/docker
+"""
+
+
+def test_flows_of_a_docker_pool_run_in_containers_of_its_image(vps: Deployment) -> None:
+    host = vps.hosts["vps"]
+    host.run(PUSH_IMAGE, timeout=900)
+    vps.config_set("workPools.images.type", "docker")
+    vps.config_set("workPools.images.jobVariables.image", IMAGE)
+    vps.config_set("workPools.images.jobVariables.image_pull_policy", "Always")
+    vps.config_set("workers.images.workPool", "images")
+    vps.config_set("workers.images.healthPort", "4212")
+    vps.up()
+    assert vps.outputs()["canaryRuns"] == {"default": "COMPLETED", "images": "COMPLETED"}
+
+    flow_run = vps.greet("images", name="a container")
+    assert vps.end_of(flow_run) == "COMPLETED"
+    vps.expect_logged(flow_run, "Hello, a container")
+    containers = host.run("docker ps --all --format '{{.Image}}'").stdout.split()
+    assert containers == [IMAGE, IMAGE], "the canary and this flow run were to be the only ones"
+    vps.expect_no_changes()
+
+
+def test_containers_stay_when_their_pool_goes(vps: Deployment) -> None:
+    vps.config_rm("workPools.images")
+    vps.config_rm("workers.images")
+    vps.up()
+    assert "prefect-worker-images" not in vps.processes("vps")
+    assert vps.hosts["vps"].run("docker images --quiet").stdout
+    assert vps.end_of(vps.greet(name="a process")) == "COMPLETED"
