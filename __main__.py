@@ -3,6 +3,7 @@
 import pulumi
 
 from components import postgres_host
+from components.azure.on_demand import make_in_azure
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
 from components.drift import find_repairs
 from components.existing_postgres import ExistingPostgres, ExistingPostgresArgs
@@ -28,6 +29,8 @@ config = pulumi.Config()
 settings, secrets = load_settings(config)
 repairs = find_repairs(settings.hosts, ssh_private_key(config)) if settings.drift else {}
 
+azure = make_in_azure(settings, secrets)
+
 hosts = {
     host.name: Host(
         host.name,
@@ -36,6 +39,7 @@ hosts = {
             purpose=settings.purpose(host),
             ssh_private_key=secrets.ssh_private_key,
             purge_on_destroy=settings.purge_on_destroy,
+            after=azure.hosts.get(host.name, ()) if azure else (),
             repairs=repairs,
         ),
     )
@@ -51,6 +55,8 @@ postgres = (
             port=settings.postgres.port,
             admin_password=secrets.database_admin_password,
             password=secrets.database_password,
+            reached_through=hosts.get(settings.postgres.existing.reached_through),
+            after=azure.database if azure else (),
             protect=settings.protect,
             purge_on_destroy=settings.purge_on_destroy,
         ),
@@ -84,7 +90,7 @@ backups = (
             host=hosts[settings.postgres.host],
             settings=settings.backups,
             connection=postgres.by_socket,
-            ready=[postgres.ready],
+            ready=[postgres.ready, *(azure.backups if azure else ())],
             database_service=postgres_host.SERVICE,
             copy_environment=secrets.backup_copy_environment,
             alert_webhook=secrets.backup_alert_webhook,
@@ -149,9 +155,7 @@ for host in settings.firewalled_hosts:
         HostFirewallArgs(
             host=hosts[host.name],
             ssh_port=host.port,
-            open_ports=settings.public_ports(host),
-            restricted_ports=settings.private_ports(host),
-            allow=settings.firewall.allow,
+            openings=settings.openings(host),
         ),
     )
 

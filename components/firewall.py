@@ -1,7 +1,7 @@
 """The firewall of one Linux host: what may reach it, and nothing else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 
@@ -19,12 +19,7 @@ class HostFirewallArgs:
 
     host: Host
     ssh_port: int = 22
-    open_ports: tuple[int, ...] = ()
-    """TCP ports that are open to everybody."""
-    restricted_ports: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    """TCP ports, each with the IP addresses or networks that may come in; with none of them it stays shut."""
-    allow: tuple[Opening, ...] = ()
-    """What else the stack file lets in."""
+    openings: Sequence[Opening] = ()
 
 
 class HostFirewall(pulumi.ComponentResource):
@@ -42,13 +37,9 @@ class HostFirewall(pulumi.ComponentResource):
     def __init__(self, name: str, args: HostFirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:HostFirewall", name, None, opts)
         on = args.host.scope(self, name)
-        openings = [
-            *(Opening(port=port) for port in args.open_ports),
-            *(Opening(port=port, sources=sources) for port, sources in args.restricted_ports.items()),
-            *args.allow,
-        ]
-        self.openings = opening_words(openings)
-        rules = HostFile(path=on.path("configuration", "firewall.nft"), content=firewall_rules(args.ssh_port, openings))
+        self.openings = opening_words(args.openings)
+        text = firewall_rules(args.ssh_port, args.openings)
+        rules = HostFile(path=on.path("configuration", "firewall.nft"), content=text)
         written = on.file("rules", rules)
         settings = {"rules": rules.path, "openings": self.openings}
         self.ready = on.script("loaded", "firewall", settings, reads=[written]).resource

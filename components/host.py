@@ -36,6 +36,8 @@ class HostArgs:
     """For a host reached by SSH, in PEM; None to ask the SSH agent."""
     purge_on_destroy: bool = False
     """Whether removing the host removes the data too; otherwise it is set aside."""
+    after: Sequence[pulumi.Resource] = ()
+    """What there must be before the host can be reached: the machine itself, where the stack makes it."""
     repairs: Mapping[str, int] = field(default_factory=dict)
     """How often each resource was found to have drifted, by name; see `components.drift`."""
 
@@ -68,7 +70,7 @@ class Host(pulumi.ComponentResource):
         self._connection = _connection(args)
         self._tunnel = _tunnel(args)
         self._settings = args.settings
-        on = HostScope(self, self, name, ready=[])
+        on = HostScope(self, self, name, ready=args.after)
         ports = {"ports": " ".join(f"{key}={port}" for key, port in args.settings.ports)}
         checked = [on.script(name, name, {**ports, **args.purpose}) for name in self.platform.preflight]
         purge = {"purge": str(args.purge_on_destroy).lower()}
@@ -77,8 +79,13 @@ class Host(pulumi.ComponentResource):
         self._ready = [prepared, *files]
         self.register_outputs({"address": self.address})
 
-    def port_here(self, service: Literal["database", "api"], port: int) -> int:
-        """Return the port, on the machine that runs Pulumi, by which it reaches the host's `service` on loopback.
+    @property
+    def ready(self) -> list[pulumi.Resource]:
+        """The last things that made it ready."""
+        return [step.resource for step in self._ready]
+
+    def port_here(self, service: Literal["database", "api"], port: int, address: str = "127.0.0.1") -> int:
+        """Return the port, on the machine that runs Pulumi, by which it reaches a `service` at the host's `address`.
 
         Raises:
             pulumi.RunError: the port is taken by another program.
@@ -87,7 +94,7 @@ class Host(pulumi.ComponentResource):
             return port
         port_here = self._settings.tunnel_port + ("database", "api").index(service)
         try:
-            self._tunnel.listen(port_here, port)
+            self._tunnel.listen(port_here, port, address)
         except TunnelError as error:
             # a preview goes to no host
             if not pulumi.runtime.is_dry_run():
@@ -130,7 +137,7 @@ class Host(pulumi.ComponentResource):
 class HostScope:
     """File, script and service on one host, on behalf of one component."""
 
-    def __init__(self, host: Host, parent: pulumi.Resource, name: str, ready: Sequence[Step]) -> None:
+    def __init__(self, host: Host, parent: pulumi.Resource, name: str, ready: Sequence[Step | pulumi.Resource]) -> None:
         self._host = host
         self._parent = parent
         self._name = name

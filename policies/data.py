@@ -10,6 +10,12 @@ HOLDING_DATA = {
     "prepare-backups": "the backups",
 }
 DATABASE = "postgresql:index/database:Database"
+SERVICES_HOLDING_DATA = {
+    DATABASE: "the Prefect database",
+    "azure-native:dbforpostgresql:Server": "the database's server and its backups",
+    "azure-native:keyvault:Vault": "secrets",
+    "azure-native:storage:StorageAccount": "copies of backups",
+}
 CLEANED = {"events", "flow_runs"}
 
 
@@ -86,8 +92,8 @@ def _on_servers(resources: Sequence[Resource]) -> bool:
 
 
 def _held(resource: Resource) -> str | None:
-    if resource.type == DATABASE:
-        return "the Prefect database"
+    if resource.type in SERVICES_HOLDING_DATA:
+        return SERVICES_HOLDING_DATA[resource.type]
     done = step(resource)
     if isinstance(done, Script) and resource.type == ON_SERVERS:
         return HOLDING_DATA.get(done.name)

@@ -58,6 +58,12 @@ def private_ports_are_closed(resources: Sequence[Resource]) -> Iterator[tuple[Re
     """Require that no firewall opens to everybody the database, the server behind nginx, or a worker's health."""
     private = {port: key for resource in resources for key, port in _ports(resource) if not key.startswith("nginx.")}
     for resource in resources:
+        for port in _opened_in_azure(resource) & {*private, "22", "5432", "*"}:
+            yield (
+                resource,
+                f"opens port {port} to every address, so that whoever scans Azure knocks there. Say from where: "
+                "azure.sshFrom for SSH, firewall.allow for the rest.",
+            )
         done = step(resource)
         if not isinstance(done, WrittenFile) or not done.path.endswith(".nft"):
             continue
@@ -77,7 +83,8 @@ def ssh_host_keys_are_pinned(resource: Resource) -> Iterator[str]:
         yield from (
             _unpinned(name)
             for name, host in hosts.items()
-            if host.get("platform") != "local" and not host.get("hostKey")
+            # the key of a machine that the stack makes follows from its seed
+            if host.get("platform") != "local" and not host.get("hostKey") and not host.get("azure")
         )
         return
     connection = resource.inputs.get("connection")
@@ -166,6 +173,19 @@ def _ports(resource: Resource) -> Iterator[tuple[str, str]]:
         for word in done.settings.get("ports", "").split():
             key, _, port = word.partition("=")
             yield key, port
+
+
+def _opened_in_azure(resource: Resource) -> set[str]:
+    """Return the ports that a network security group opens to everybody."""
+    if resource.type != "azure-native:network:NetworkSecurityGroup":
+        return set()
+    found = (rule for rule in resource.inputs.get("securityRules", ()) if rule.get("access") == "Allow")
+    sources = ((rule, [rule.get("sourceAddressPrefix"), *rule.get("sourceAddressPrefixes", ())]) for rule in found)
+    return {
+        str(rule.get("destinationPortRange"))
+        for rule, among in sources
+        if any(source in {"*", "Internet", "0.0.0.0/0", "::/0"} for source in among)
+    }
 
 
 def _everybody(sources: str | None) -> bool:

@@ -74,9 +74,9 @@ def set_up(layout: Layout, environ: Mapping[str, str], *, tests: bool) -> dict[s
     with stamp.only_one(layout.local / "lock"):
         shutil.rmtree(layout.temporary, ignore_errors=True)
         layout.temporary.mkdir()
-        virtualenv.ensure(layout, layout.venv, [layout.requirements], environ)
+        virtualenv.ensure(layout, layout.venv, layout.program_requirements, environ)
         if tests:
-            locks = [layout.requirements, layout.test_requirements]
+            locks = [layout.requirements, layout.azure_requirements, layout.test_requirements]
             virtualenv.ensure(layout, layout.test_venv, locks, environ)
         pulumi_cli.ensure(layout, environ)
         added = environment.settings(layout, environ)

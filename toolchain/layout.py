@@ -82,6 +82,19 @@ class Layout:
         return self.root / "tests" / "requirements.txt"
 
     @property
+    def azure_requirements(self) -> Path:
+        """The locked libraries that only stacks in Azure need."""
+        return self.root / "components" / "azure" / "requirements.txt"
+
+    @property
+    def program_requirements(self) -> list[Path]:
+        """What is locked for the program and the stack files that there are."""
+        in_azure = re.compile(r"(?m)^\s+prefect-selfhost:azure:")
+        files = self.root.glob("Pulumi.*.yaml")
+        uses_azure = any(in_azure.search(file.read_text(encoding="utf-8")) for file in files)
+        return [self.requirements, *([self.azure_requirements] if uses_azure else [])]
+
+    @property
     def go_modules(self) -> Path:
         """A Go module for each program that is built, and the lock of Go itself."""
         return self.root / "toolchain" / "go"

@@ -9,5 +9,6 @@ compile() {
 
 compile pyproject.toml --output-file requirements.txt
 compile --group dev --constraints requirements.txt --output-file tests/requirements.txt
+compile --group azure --constraints requirements.txt --output-file components/azure/requirements.txt
 compile --group go --output-file toolchain/go/requirements.txt
 compile --group policies --output-file policies/requirements.txt

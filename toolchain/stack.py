@@ -35,6 +35,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "authString": lambda: f"admin:{password()}",
     ENCRYPTION_KEY: fernet_key,
 }
+GENERATED_FOR_AZURE: dict[str, Callable[[], str]] = {"sshHostKeySeed": lambda: secrets.token_hex(32)}
 EXAMPLE = "secretBlock-example"
 """A secret block to look at, for the first stack of a newcomer."""
 
@@ -62,7 +63,8 @@ def make_ready(stack: str) -> None:
     if keys is None:
         create(stack)
         keys = configured(stack) or set()
-    missing = [key for key in GENERATED if key not in keys]
+    generated = {**GENERATED, **(GENERATED_FOR_AZURE if "azure" in keys else {})}
+    missing = [key for key in generated if key not in keys]
     if ENCRYPTION_KEY in missing and deployed(stack):
         raise ToolchainError(
             f"stack {stack} is deployed, but its configuration has no {ENCRYPTION_KEY}, and a new one could not "
@@ -72,7 +74,7 @@ def make_ready(stack: str) -> None:
     if stack == DEV and missing == list(GENERATED):
         missing.insert(0, EXAMPLE)  # first, so that an interrupted run that has set any other has set it
     for key in missing:
-        set_secret(stack, key, GENERATED.get(key, password)())
+        set_secret(stack, key, generated.get(key, password)())
     if missing:
         say(f"Secrets of stack {stack} generated and stored encrypted: {', '.join(missing)}")
 
@@ -84,7 +86,9 @@ def configured(stack: str) -> set[str] | None:
         if "no stack named" in result.stderr:
             return None
         raise failed(f"the configuration of stack {stack} cannot be read", result)
-    return {key.partition(":")[2] for key in json.loads(result.stdout)}
+    told = json.loads(result.stdout).items()
+    # a key that the stack file leaves out is told with its default; tables have empty ones
+    return {key.partition(":")[2] for key, entry in told if entry.get("value") != "{}"}
 
 
 def create(stack: str) -> None:

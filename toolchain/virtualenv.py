@@ -61,7 +61,8 @@ def install(layout: Layout, python: Path, what: Sequence[str], environ: Mapping[
     Raises ToolchainError if the index is not reached or has something else than the lock says.
     """
     log = layout.logs / "pip.log"
-    options = ["--quiet", "--require-hashes", "--only-binary=:all:"]
+    # Python compiles what is imported: pulumi-azure-native as a whole would take a minute
+    options = ["--quiet", "--require-hashes", "--only-binary=:all:", "--no-compile"]
     try:
         run([python, "-m", "pip", "install", *options, *what], log=log, env=pip_environment(layout, environ))
     except ProgramError as error:

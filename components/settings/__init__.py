@@ -1,5 +1,6 @@
 """What a stack file says, as frozen values."""
 
+from components.settings.azure import AzureSettings
 from components.settings.hosts import HostSettings
 from components.settings.loading import (
     SECTIONS,
@@ -18,6 +19,7 @@ from components.settings.workers import WorkerSettings, WorkPoolSettings, WorkQu
 __all__ = [
     "SECTIONS",
     "SWITCHES",
+    "AzureSettings",
     "HostSettings",
     "PostgresSettings",
     "PrefectObjects",

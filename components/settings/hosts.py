@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from components.platforms import WindowsPrograms, default_directory
+from components.settings.azure_machines import VirtualMachine, read_virtual_machine
 from components.settings.table import Table
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,8 @@ class HostSettings:
     """Where a local host keeps everything, see `platforms.local.default_directory`, or a Windows server."""
     windows: WindowsPrograms | None = None
     """What the owner of a Windows server has put there; None for any other host. No stack file can name one yet."""
+    virtual_machine: VirtualMachine | None = None
+    """What the stack makes in Azure to have this host; None for a host that is there already."""
     ports: tuple[tuple[str, int], ...] = ()
     """Every TCP port that the services of this host listen on, with the key that sets it."""
 
@@ -149,7 +152,8 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
     if not platform:
         return HostSettings(name=name, platform=platform)
     if platform == "linux":
-        host = _linux_host(name, table)
+        machine = table.table("azure")
+        host = _linux_host(name, table) if machine is None else _machine_in_azure(name, platform, table, machine)
     else:
         host = HostSettings(
             name=name,
@@ -191,4 +195,29 @@ def _linux_host(name: str, table: Table) -> HostSettings:
             example="ssh-ed25519 AAAA",
             pattern=r"(ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+",
         ),
+    )
+
+
+def _machine_in_azure(name: str, platform: str, table: Table, machine: Table) -> HostSettings:
+    """Return a host whose address, host key and jump host follow from `azure`; see `components.settings.azure`."""
+    for key in ("address", "hostKey", "jumpHost", "port"):
+        table.refuse(key, "only without hosts.NAME.azure, from which it follows")
+    return HostSettings(
+        name=name,
+        platform=platform,
+        private_address=table.text(
+            "privateAddress",
+            "",
+            allowed="the IP address of the machine in its subnet",
+            example="10.60.1.10",
+            pattern=r"\S*",  # what else is wrong with it, its subnet tells
+        ),
+        user=table.text(
+            "user",
+            "ops",
+            allowed="a user to be made, with sudo, but none of the names that Azure refuses, such as root and admin",
+            example="ops",
+            pattern=r"(?!(root|admin|administrator|user|test|guest|owner|support|sys)\d*$)[a-z_][a-z0-9_-]*",
+        ),
+        virtual_machine=read_virtual_machine(machine, platform),
     )

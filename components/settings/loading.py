@@ -12,8 +12,19 @@ from dataclasses import dataclass
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config, get_config_env
 
+from components.firewall_rules import Opening
 from components.postgresql.tuning import memory_share
-from components.settings.backups import BackupSettings, check_copy_secret, read_backups
+from components.settings.azure import (
+    SEED_SECRET,
+    AzureSettings,
+    check_admin_password,
+    check_seed,
+    check_way_to_database,
+    managed_postgres,
+    read_azure,
+    with_blob_copies,
+)
+from components.settings.backups import COPY_SECRET, BackupSettings, check_copy_secret, read_backups
 from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, is_address, read_hosts
 from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
@@ -43,6 +54,7 @@ from components.settings.workers import WorkerSettings, WorkPoolSettings, read_w
 _OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks", "automations")
 SECTIONS = (
     "hosts",
+    "azure",
     "postgres",
     "server",
     "nginx",
@@ -62,6 +74,8 @@ class Settings:
 
     stack: str
     hosts: tuple[HostSettings, ...]
+    azure: AzureSettings | None
+    """What the stack makes in Azure; None for nothing."""
     postgres: PostgresSettings
     server: ServerSettings
     nginx: NginxSettings | None
@@ -136,6 +150,14 @@ class Settings:
             "postgresql_source": "given" if has_database and self.postgres.apt_source else "",
         }
 
+    def openings(self, host: HostSettings) -> tuple[Opening, ...]:
+        """Return what may reach a host besides SSH: for its own firewall, and for whatever is before it."""
+        return (
+            *(Opening(port=port) for port in self.public_ports(host)),
+            *(Opening(port=port, sources=sources) for port, sources in self.private_ports(host).items()),
+            *self.firewall.allow,
+        )
+
     def public_ports(self, host: HostSettings) -> tuple[int, ...]:
         """Return the TCP ports of a host that are for everybody."""
         if self.nginx is None or host.name not in self.server.hosts:
@@ -157,6 +179,8 @@ class Secrets:
     database_admin_password: pulumi.Output[str]
     auth_string: pulumi.Output[str]
     encryption_key: pulumi.Output[str]
+    ssh_host_key_seed: pulumi.Output[str] | None
+    """From which the host keys of machines in Azure are derived."""
     ssh_private_key: pulumi.Output[str] | None
     """For hosts reached by SSH; None to ask the SSH agent."""
     tls_certificate: pulumi.Output[str] | None
@@ -202,16 +226,26 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         database_admin_password=config.require_secret("databaseAdminPassword"),
         auth_string=config.require_secret("authString"),
         encryption_key=config.require_secret("encryptionKey"),
+        ssh_host_key_seed=config.get_secret(SEED_SECRET),
         ssh_private_key=config.get_secret("sshPrivateKey"),
         tls_certificate=config.get_secret("tlsCertificate"),
         tls_private_key=config.get_secret("tlsPrivateKey"),
-        backup_copy_environment=config.get_secret("backupCopyEnvironment"),
+        backup_copy_environment=_copy_environment(config, settings),
         backup_alert_webhook=config.get_secret("backupAlertWebhook"),
         database_monitoring_password=config.get_secret(MONITORING_SECRET),
         secret_blocks={name: secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
         secret_fields={name: secret(SECRET_FIELD_PREFIX + name) for name in settings.objects.secret_fields},
     )
     return settings, secrets
+
+
+def _copy_environment(config: pulumi.Config, settings: Settings) -> pulumi.Output[str] | None:
+    """Return the credentials of the repository of copies, with where it is if that is in Azure."""
+    given = config.get_secret(COPY_SECRET)
+    if given is None or settings.azure is None or settings.azure.backups is None:
+        return given
+    account = f"AZURE_ACCOUNT_NAME={settings.azure.names.storage_account}\n"
+    return given.apply(lambda known: f"{known.rstrip()}\n{account}")
 
 
 def ssh_private_key(config: pulumi.Config) -> str | None:
@@ -235,15 +269,20 @@ def parse_settings(
     check_secrets(problems, values, secret_keys)
     tables = {name: _section(problems, name, values.get(name), secret=name in secret_keys) for name in SECTIONS}
     hosts = read_hosts(tables["hosts"], stack, user_id)
+    azure, hosts = read_azure(tables["azure"], hosts, stack, values.get(SEED_SECRET, ""))
     pools = read_work_pools(tables["workPools"])
     workers = read_workers(tables["workers"], hosts, pools)
-    postgres = read_postgres(tables["postgres"], hosts)
     server = read_server(tables["server"], hosts)
+    postgres = read_postgres(tables["postgres"], hosts, managed_postgres(azure, server.hosts))
     nginx, backups = _on_linux_only(tables, hosts, postgres, server)
+    backups = with_blob_copies(problems, azure, backups, _named(hosts, postgres.host))
     firewall = read_firewall(tables["firewall"])
     objects = read_prefect_objects(problems, tables, values.keys(), secret_keys)
     check_certificate_secrets(problems, nginx, values, secret_keys)
     check_copy_secret(problems, backups, values)
+    check_seed(problems, hosts, values)
+    check_admin_password(problems, azure, values, secret_keys)
+    check_way_to_database(problems, azure, server.hosts, hosts)
     check_connections(problems, postgres, server)
     check_clients(problems, postgres, server, hosts)
     check_monitoring_secret(problems, postgres, values)
@@ -258,6 +297,7 @@ def parse_settings(
     return Settings(
         stack=stack,
         hosts=hosts,
+        azure=azure,
         postgres=postgres,
         server=server,
         nginx=nginx,
@@ -277,6 +317,10 @@ def _switch(problems: Problems, key: str, text: str | None, default: bool) -> bo
     if text not in {None, "true", "false"}:
         problems.add(key, f"is {text!r}", "true or false", str(default).lower())
     return default if text is None else text == "true"
+
+
+def _named(hosts: tuple[HostSettings, ...], name: str) -> HostSettings | None:
+    return next((host for host in hosts if host.name == name), None)
 
 
 def _on_linux_only(

@@ -38,6 +38,8 @@ class ExistingPostgres:
     """A role that may make roles and databases; its password is `databaseAdminPassword`."""
     ca_certificate: str
     """In PEM: who must have signed the server's certificate, which must be for `address`; empty for no TLS."""
+    reached_through: str = ""
+    """The stack's host through which alone Pulumi reaches it; empty if it does so directly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,16 @@ class PostgresSettings:
     """The server elsewhere; None for a cluster on `host`."""
 
 
-def read_postgres(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
-    """Return the cluster on one of `hosts` or, where an `address` is given, the server that is there."""
+def read_postgres(
+    table: Table, hosts: tuple[HostSettings, ...], managed: ExistingPostgres | None = None
+) -> PostgresSettings:
+    """Return the cluster on one of `hosts` or, where an `address` is given or it is `managed`, the server elsewhere."""
+    if managed:
+        for key in ("address", "port", *_CLUSTER_KEYS, *_EXISTING_KEYS):
+            table.refuse(key, "only without azure.postgres, from which it follows")
+        postgres = PostgresSettings(host="", port=5432, max_connections=_max_connections(table), existing=managed)
+        table.finish()
+        return postgres
     address = table.text(
         "address",
         "",

@@ -52,6 +52,7 @@ OPTIONAL_SECRETS = {
         r"(?=(.*\n)*RESTIC_PASSWORD=.{12})([A-Z_][A-Z0-9_]*=.+(\n|$))+",
     ),
     "databaseMonitoringPassword": _DATABASE_PASSWORD,
+    "sshHostKeySeed": SecretRule("32 random bytes as hexadecimal digits", "[0-9a-f]{64}", "openssl rand -hex 32"),
     "backupAlertWebhook": SecretRule("an http or https URL without quotes and backslashes", r"https?://[^\s'\"\\]+"),
 }
 _SECRET_BLOCK = SecretRule("any text that is not blank", r"(?s).*\S.*")

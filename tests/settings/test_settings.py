@@ -315,8 +315,8 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     }
     anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
-    # and in test_server_settings.py, test_postgres.py and test_prefect_object_settings.py
-    tested |= {"server.settings", "workers.*.memoryMax"}
+    # and in test_server_settings.py, test_postgres.py, test_prefect_object_settings.py and test_azure_settings.py
+    tested |= {"server.settings", "workers.*.memoryMax", "hosts.*.azure"}
     tested |= {
         f"workPools.*.{key}"
         for key in ("description", "paused", "jobVariables", "baseJobTemplate", "workQueues", "adopt")

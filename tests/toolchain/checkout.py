@@ -28,7 +28,8 @@ def make_checkout(root: Path) -> Layout:
     shutil.copy(SOURCE / "Makefile", root)
     place_text(root / "Pulumi.yaml", "name: example\nruntime: python\n")
     place_text(root / "requirements.txt", LOCK)
-    place_text(root / "tests" / "requirements.txt", LOCK)
+    for place in ("tests", "components/azure"):
+        place_text(root / place / "requirements.txt", LOCK)
     layout = Layout(root)
     layout.temporary.mkdir(parents=True)
     return layout

@@ -131,3 +131,19 @@ def test_without_pulumi_the_way_to_it_is_told(
     monkeypatch.setattr(sys, "argv", ["stack", "dev"])
     assert stack.main() == 1
     assert "pulumi is not on PATH. Run make" in capsys.readouterr().err
+
+
+def test_a_stack_in_azure_gets_the_seed_of_its_host_keys_too(pulumi: Path) -> None:
+    existing(pulumi, *SECRETS, "azure")
+    stack.make_ready("prod")
+
+    assert keys_set(pulumi) == ["sshHostKeySeed"]
+    assert re.fullmatch("[0-9a-f]{64}", value(pulumi, "sshHostKeySeed"))
+
+
+def test_a_table_that_is_told_with_its_empty_default_is_not_there(pulumi: Path, stub: Stub) -> None:
+    keys = {f"example:{key}": {"value": "x"} for key in SECRETS} | {"example:azure": {"value": "{}", "objectValue": {}}}
+    stub("pulumi", f'echo "$*" >>"${{0%/*}}/calls"\necho \'{json.dumps(keys)}\'')
+    stack.make_ready("prod")
+
+    assert keys_set(pulumi) == []

@@ -112,3 +112,12 @@ def test_pip_keeps_the_configuration_of_the_user_and_the_home_untouched(layout: 
     assert (env["PIP_INDEX_URL"], env["PIP_RETRIES"], env["HOME"]) == ("http://mirror", "9", "/home/a")
     assert env["PIP_NO_CACHE_DIR"] == "1"
     assert env["TMPDIR"] == str(layout.temporary)
+
+
+def test_the_library_for_azure_is_only_for_checkouts_that_have_a_stack_there(layout: Layout) -> None:
+    stack_file = layout.root / "Pulumi.prod.yaml"
+    stack_file.write_text("config:\n  prefect-selfhost:hosts: {}\n  # prefect-selfhost:azure: was there once\n")
+    assert layout.program_requirements == [layout.requirements]
+
+    stack_file.write_text("config:\n  prefect-selfhost:azure:\n    location: westeurope\n")
+    assert layout.program_requirements == [layout.requirements, layout.azure_requirements]

@@ -25,8 +25,10 @@ HostFirewall(
     "firewall",
     HostFirewallArgs(
         host=host,
-        open_ports=tuple(map(int, config.get("openPorts", default="80 443").split())),
-        restricted_ports={5432: tuple(config.require("neighbour").split())},
-        allow=(Opening(port=51820, protocol="udp"),),
+        openings=(
+            *(Opening(port=int(port)) for port in config.get("openPorts", default="80 443").split()),
+            Opening(port=5432, sources=tuple(config.require("neighbour").split())),
+            Opening(port=51820, protocol="udp"),
+        ),
     ),
 )
