@@ -84,7 +84,7 @@ def ssh_host_keys_are_pinned(resource: Resource) -> Iterator[str]:
             _unpinned(name)
             for name, host in hosts.items()
             # the key of a machine that the stack makes follows from its seed
-            if host.get("platform") != "local" and not host.get("hostKey") and not host.get("azure")
+            if host.get("platform") != "local" and not host.get("hostKey") and "azure" not in host
         )
         return
     connection = resource.inputs.get("connection")
