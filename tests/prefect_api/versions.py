@@ -15,6 +15,8 @@ from tests.prefect_runtime import PYTHON_OF_ANOTHER_PREFECT
 from toolchain.process import say
 
 TESTS = ("tests/prefect_api/test_lifecycles.py", "tests/prefect_api/test_prefect_objects.py")
+MOST_TOLD = 10
+"""Lines on the failures of one version."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,9 +31,9 @@ def main(arguments: Sequence[str]) -> int:
             ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         failed += ended.returncode != 0
         say(f"Prefect {version}: {ended.stdout.splitlines()[-1]}")
-        for line in ended.stdout.splitlines():
-            if line.startswith(("FAILED", "ERROR")):
-                say(f"  {line}")
+        bad = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR", "E  "))]
+        for line in bad[:MOST_TOLD]:
+            say(f"  {line}")
     return int(failed > 0)
 
 
