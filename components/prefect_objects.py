@@ -1,11 +1,12 @@
 """Variables, concurrency limits, blocks and automations on the Prefect server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
+from components.prefect_api.automations import named_work_pools
 from components.prefect_api.resources import Automation, Block, GlobalConcurrencyLimit, TagConcurrencyLimit, Variable
 from components.prefect_server_host import PrefectServerHost
 from components.settings.prefect_objects import BlockSettings
@@ -68,6 +69,7 @@ class PrefectObjects(pulumi.ComponentResource):
         for block in settings.blocks:
             self.blocks[block.key] = self._block(f"{name}-block-{block.key}", block, args, held)
         for automation in settings.automations:
+            named = named_work_pools(automation.actions)
             Automation(
                 f"{name}-automation-{automation.name}",
                 api_url=api_url,
@@ -78,7 +80,7 @@ class PrefectObjects(pulumi.ComponentResource):
                 enabled=automation.enabled,
                 tags=automation.tags,
                 adopt=automation.adopt,
-                opts=args.server.holds(self, *_pools(automation.actions, args.pools)),
+                opts=args.server.holds(self, *(pool for key, pool in args.pools.items() if key in named)),
             )
         self.register_outputs({"blocks": self.blocks})
 
@@ -101,9 +103,3 @@ class PrefectObjects(pulumi.ComponentResource):
         """Put the id of a block in the place of its name."""
         rest = {key: value for key, value in action.items() if key != "block"}
         return {**rest, "block_document_id": self.blocks[action["block"]]} if "block" in action else rest
-
-
-def _pools(actions: Sequence[Mapping[str, Any]], pools: Mapping[str, WorkPool]) -> list[WorkPool]:
-    """Return the pools of the stack that actions name, for themselves or as that of a queue."""
-    names = {str(action.get(key, "")).partition("/")[0] for action in actions for key in ("work_pool", "work_queue")}
-    return [pool for name, pool in sorted(pools.items()) if name in names]

@@ -97,6 +97,12 @@ _FINDERS: Mapping[str, Callable[[PrefectClient, str], dict[str, Any] | None]] = 
 """How an object is found that an action names, by the key of the name; the id's has `_id` at its end."""
 
 
+def named_work_pools(actions: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the work pools that actions name, for themselves or as that of a queue."""
+    names = (str(action[key]) for action in actions for key in ("work_pool", "work_queue") if key in action)
+    return {name.partition("/")[0] for name in names}
+
+
 def parts(automation: Mapping[str, Any]) -> dict[str, Any]:
     """Give what an automation does, without what differs from one reading to the next."""
     return {part: _normal(automation[part]) for part in PARTS}
