@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from policies.resources import Resource
-from policies.steps import ON_SERVERS, Script, WrittenFile, step
+from policies.steps import ON_SERVERS, ON_THIS_MACHINE, Script, WrittenFile, step
 
 HOLDING_DATA = {
     "create-postgresql-cluster": "the database's cluster",
@@ -24,8 +24,8 @@ def data_is_protected(resources: Sequence[Resource]) -> Iterator[tuple[Resource,
     if not _on_servers(resources):
         return
     for resource in resources:
-        held = _held(resource)
-        if held and not resource.protect:
+        held = held_data(resource)
+        if held and not resource.protect and resource.type != ON_THIS_MACHINE:
             yield (
                 resource,
                 f"holds {held} but is not protected: a renamed host or a `pulumi destroy` would take the data away. "
@@ -87,17 +87,16 @@ def retention_is_on(resource: Resource) -> Iterator[str]:
         )
 
 
-def _on_servers(resources: Sequence[Resource]) -> bool:
-    return any(resource.type == ON_SERVERS for resource in resources)
-
-
-def _held(resource: Resource) -> str | None:
+def held_data(resource: Resource) -> str | None:
+    """Return what data a resource holds, in words; None for most."""
     if resource.type in SERVICES_HOLDING_DATA:
         return SERVICES_HOLDING_DATA[resource.type]
     done = step(resource)
-    if isinstance(done, Script) and resource.type == ON_SERVERS:
-        return HOLDING_DATA.get(done.name)
-    return None
+    return HOLDING_DATA.get(done.name) if isinstance(done, Script) else None
+
+
+def _on_servers(resources: Sequence[Resource]) -> bool:
+    return any(resource.type == ON_SERVERS for resource in resources)
 
 
 def _fewer_than(value: str | None, least: int) -> bool:

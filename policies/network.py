@@ -10,7 +10,6 @@ from policies.resources import Resource, Secret
 from policies.steps import Script, WrittenFile, step
 
 LISTENING = {"PREFECT_SERVER_API_HOST": "server.settings", "PREFECT_WORKER_WEBSERVER_HOST": "the worker's settings"}
-OPEN_TO_ALL = re.compile(r"^\s*(?:ip6? saddr \{ (?P<sources>[^}]*) \} )?(?:tcp|udp) dport (?P<port>\d+) accept$", re.M)
 STACK = "pulumi:pulumi:Stack"
 
 
@@ -56,23 +55,23 @@ def servers_have_a_password(resources: Sequence[Resource]) -> Iterator[tuple[Res
 
 def private_ports_are_closed(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
     """Require that no firewall opens to everybody the database, the server behind nginx, or a worker's health."""
-    private = {port: key for resource in resources for key, port in _ports(resource) if not key.startswith("nginx.")}
-    for resource in resources:
+    steps = [(resource, step(resource)) for resource in resources]
+    given = {port: key for _, done in steps if isinstance(done, Script) for key, port in done.ports.items()}
+    private = {port: key for port, key in given.items() if not key.startswith("nginx.")}
+    for resource, done in steps:
         for port in _opened_in_azure(resource) & {*private, "22", "5432", "*"}:
             yield (
                 resource,
                 f"opens port {port} to every address, so that whoever scans Azure knocks there. Say from where: "
                 "azure.sshFrom for SSH, firewall.allow for the rest.",
             )
-        done = step(resource)
-        if not isinstance(done, WrittenFile) or not done.path.endswith(".nft"):
-            continue
-        for match in OPEN_TO_ALL.finditer(done.content or ""):
-            if match["port"] in private and _everybody(match["sources"]):
+        for opening in done.openings if isinstance(done, WrittenFile) else ():
+            port = opening.port
+            if port in private and opening.is_public:
                 yield (
                     resource,
-                    f"opens port {match['port']} ({private[match['port']]}) to every address, but nothing that listens "
-                    f'there is for the public. In firewall.allow say from where: "{match["port"]}/tcp from 10.0.0.9".',
+                    f"opens port {port} ({private[port]}) to every address, but nothing that listens there is for the "
+                    f'public. In firewall.allow say from where: "{port}/tcp from 10.0.0.9".',
                 )
 
 
@@ -167,14 +166,6 @@ def _database_listening(configuration: str) -> Iterator[str]:
         )
 
 
-def _ports(resource: Resource) -> Iterator[tuple[str, str]]:
-    done = step(resource)
-    if isinstance(done, Script):
-        for word in done.settings.get("ports", "").split():
-            key, _, port = word.partition("=")
-            yield key, port
-
-
 def _opened_in_azure(resource: Resource) -> set[str]:
     """Return the ports that a network security group opens to everybody."""
     if resource.type != "azure-native:network:NetworkSecurityGroup":
@@ -186,10 +177,6 @@ def _opened_in_azure(resource: Resource) -> set[str]:
         for rule, among in sources
         if any(source in {"*", "Internet", "0.0.0.0/0", "::/0"} for source in among)
     }
-
-
-def _everybody(sources: str | None) -> bool:
-    return sources is None or any(source.strip().endswith("/0") for source in sources.split(","))
 
 
 def _table(value: Any) -> dict[str, dict[str, Any]]:

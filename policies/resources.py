@@ -1,8 +1,12 @@
 """A resource as rules see it, wherever it comes from."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+PREFECT = "pulumi-python:dynamic/prefect:"
+"""What the types of objects in Prefect begin with."""
 
 
 class Unknown:
@@ -34,6 +38,25 @@ class Resource:
     protect: bool = False
     parent: str | None = None
     depends_on: frozenset[str] = frozenset()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The inputs as people think of them: objects in Prefect carry their tables as JSON text."""
+        return {key: _read_table(value) for key, value in self.inputs.items()} if self.is_prefect else {**self.inputs}
+
+    @property
+    def is_prefect(self) -> bool:
+        """Whether it is kept in Prefect, rather than on a host."""
+        return self.type.startswith(PREFECT)
+
+
+def _read_table(value: Any) -> Any:
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.resources import Resource, Secret, texts
+from policies.resources import PREFECT, Resource, Secret, texts
 from policies.steps import ON_SERVERS, ON_THIS_MACHINE, Script, WrittenFile, step
 
 KEY = re.compile(
@@ -13,6 +13,8 @@ KEY = re.compile(
 """What a name ends with that stands for a secret. A name of a file with one in it ends with something else."""
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 URL_WITH_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@]+@")
+SECRET_INPUTS = {"SecretBlock": "value", "Block": "secrets"}
+"""Inputs of objects in Prefect that are secret as a whole."""
 DEFAULTS = {
     *("admin", "administrator", "changeme", "change-me", "default", "example", "password", "passw0rd", "pass"),
     *("postgres", "prefect", "root", "secret", "test", "toor", "123456", "12345678", "123456789", "qwerty", "letmein"),
@@ -36,15 +38,21 @@ def no_secret_in_clear(resource: Resource) -> Iterator[str]:
     for where, value in _named_values(resource):
         if KEY.search(where) and value and not isinstance(value, Secret):
             yield f"{where} is a secret in clear text. {remedy}"
-    for path, text in texts(resource.inputs):
+    for path, text in texts(resource.values):
         # a script asks for secrets by name, but holds none
         own = text.partition("\n\n")[0] if isinstance(step(resource), Script) else text
         if PRIVATE_KEY.search(own):
             yield f"{path} holds a private key in clear text. {remedy}"
         if URL_WITH_PASSWORD.search(own):
             yield f"{path} holds a URL with a password in clear text. {remedy}"
-    if resource.type.endswith(":SecretBlock") and isinstance(resource.inputs.get("value"), str):
-        yield f"value is a secret block's, in clear text. {remedy}"
+    kind = resource.type.removeprefix(PREFECT)
+    if isinstance(resource.inputs.get(SECRET_INPUTS.get(kind, "")), str):
+        yield f"{SECRET_INPUTS[kind]} of a block is in clear text. {remedy}"
+    if kind == "Variable" and KEY.search(str(resource.inputs.get("name"))):
+        yield (
+            "is a variable, which everybody may read who may log in to Prefect. Make it a secret block: "
+            "pulumi config set --secret secretBlock-NAME, then rotate the one that was shown."
+        )
     done = step(resource)
     if isinstance(done, WrittenFile) and done.content and ".secrets." in done.path:
         yield f"{done.path} is a file for secrets, but its content is no secret. {remedy}"
@@ -66,7 +74,7 @@ def _is_default(value: str) -> bool:
 
 def _named_values(resource: Resource) -> Iterator[tuple[str, Any]]:
     """Yield what has a name: inputs at any depth, settings of scripts, variables of environment files."""
-    yield from _leaves(resource.inputs)
+    yield from _leaves(resource.values)
     if resource.type in (ON_SERVERS, ON_THIS_MACHINE):
         yield from _lines(resource)
 

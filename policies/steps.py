@@ -1,13 +1,20 @@
 """What a command of a plan does on a host."""
 
 from components.platforms import bash, windows
+from components.platforms.contract import without_repairs
 from components.platforms.steps import Script, WrittenFile
 from policies.resources import Resource
 
-__all__ = ["ON_SERVERS", "ON_THIS_MACHINE", "Script", "WrittenFile", "step"]
+__all__ = ["ON_SERVERS", "ON_THIS_MACHINE", "Script", "WrittenFile", "is_repair", "step"]
 
 ON_SERVERS = "command:remote:Command"
 ON_THIS_MACHINE = "command:local:Command"
+
+
+def is_repair(old: Resource, new: Resource) -> bool:
+    """Tell whether a command is run again because what it did on its host had drifted."""
+    before, after = (str(one.inputs.get("create", "")) for one in (old, new))
+    return after not in (before, without_repairs(after)) and without_repairs(before) == without_repairs(after)
 
 
 def step(resource: Resource) -> WrittenFile | Script | None:

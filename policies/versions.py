@@ -24,7 +24,7 @@ def versions_are_pinned(resource: Resource) -> Iterator[str]:
                 f"{done.path} has no hashes: a package index, or whoever is on the way, may hand out something else "
                 "under the same version. Lock it with `uv pip compile --generate-hashes`."
             )
-    for path, text in texts(resource.inputs):
+    for path, text in texts(resource.values):
         if re.search(r"(^|\.)image(_name)?$", path) and not _image_is_pinned(text):
             yield (
                 f"{path} is {text}, which is another image each time somebody pushes one. "

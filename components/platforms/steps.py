@@ -1,6 +1,27 @@
 """What a command does on a host, as read back from its command line and its standard input."""
 
+import re
 from dataclasses import dataclass, field
+
+_OPENING = re.compile(r"^\s*(?:ip6? saddr \{ ([^}]*) \} )?(tcp|udp) dport (\d+) accept$", re.MULTILINE)
+"""A line of the firewall's rules that lets somebody in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A port that a firewall lets in: from some networks, or from everywhere if it names none."""
+
+    port: str
+    protocol: str
+    sources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.port}/{self.protocol} from {', '.join(self.sources) or 'anywhere'}"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether every address may come in."""
+        return not self.sources or any(source.endswith("/0") for source in self.sources)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +44,15 @@ class WrittenFile:
         return pairs(self.content or "") if self.is_environment else {}
 
     @property
+    def openings(self) -> list[Opening]:
+        """What it lets in, if it holds the rules of a firewall."""
+        found = _OPENING.findall(self.content or "") if self.path.endswith(".nft") else []
+        return [
+            Opening(port=port, protocol=protocol, sources=tuple(sources.replace(",", " ").split()))
+            for sources, protocol, port in found
+        ]
+
+    @property
     def service(self) -> str | None:
         """The service that it defines, to systemd or to supervisor; None if it defines none."""
         directory, _, name = self.path.rpartition("/")
@@ -38,6 +68,11 @@ class Script:
 
     name: str
     settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """The ports that a host gives away, by the key of the stack file: `postgres.port`."""
+        return pairs("\n".join(self.settings.get("ports", "").split()))
 
 
 def pairs(lines: str) -> dict[str, str]:

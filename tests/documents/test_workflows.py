@@ -48,11 +48,20 @@ def test_both_run_the_commands_of_the_makefile() -> None:
 
 def test_who_runs_the_pull_request_writes_nothing_and_who_writes_runs_nothing_of_it() -> None:
     for name, job in github()["jobs"].items():
-        uses = [step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step]
         writes = any(access == "write" for access in job["permissions"].values())
         assert writes == (name == "comment")
-        assert not (writes and "actions/checkout" in uses)
-    assert gitlab()["comment"]["variables"]["GIT_STRATEGY"] == "none"
+        checkouts = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        if writes:
+            assert [one["ref"] for one in checkouts] == ["${{ github.event.pull_request.base.sha }}"]
+        assert all(one["persist-credentials"] is False for one in checkouts)
+    comment = gitlab()["comment"]
+    assert comment["variables"]["GIT_STRATEGY"] == "none"
+    assert '--branch "$CI_DEFAULT_BRANCH"' in comment["script"][1]
+
+
+def test_both_post_by_the_same_script() -> None:
+    for file, arguments in ((GITHUB, "toolchain/preview/post.py github"), (GITLAB, "toolchain/preview/post.py gitlab")):
+        assert f"{arguments} " in file.read_text(), file.name
 
 
 def test_a_fork_gets_no_secret_and_only_main_is_applied() -> None:

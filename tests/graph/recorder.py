@@ -26,6 +26,8 @@ SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 REPORT = "-----BEGIN CERTIFICATE-----\nMOCK\n-----END CERTIFICATE-----\nchanged: by the mock; memory_mib=4096"
 """What every script answers: enough for all that the program reads from answers."""
+FILE_REPORT = "changed: by the mock"
+"""What the writing of a file answers, which is one line."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Engine(mocks.Mocks):
             return "", dict(args.inputs)
         # done again, and told with another time
         again = re.findall(r" (repair-\d+)$", str(args.inputs.get("create")))
-        outputs = {"stdout": " ".join([REPORT, *again]), "state": "COMPLETED"}
+        report = FILE_REPORT if "write-file" in args.inputs.get("create", "") else REPORT
+        outputs = {"stdout": " ".join([report, *again]), "state": "COMPLETED"}
         return f"{args.name}-id", {**outputs, **args.inputs}
 
 

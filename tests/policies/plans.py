@@ -56,7 +56,10 @@ def script(name: str, script_name: str, settings: Mapping[str, str], **state: An
 def plan(*steps: Mapping[str, Any], config: Mapping[str, Any] | None = None, errors: tuple[str, ...] = ()) -> str:
     """Return the text of a plan."""
     diagnostics = [{"severity": "error", "message": message} for message in errors]
-    settings = {f"prefect-selfhost:{key}": json.dumps(value) for key, value in (config or {}).items()}
+    settings = {
+        f"prefect-selfhost:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in (config or {}).items()
+    }
     return json.dumps({"config": settings, "steps": list(steps), "diagnostics": diagnostics})
 
 

@@ -136,8 +136,20 @@ BAD = [
     Bad(
         "flow runs in the newest image",
         "versions-are-pinned",
-        ("registry.example.com:5000/etl:latest", "another image", "sha256"),
-        (step(POOL, "pool-etl", {"base_job_template": {"image": "registry.example.com:5000/etl:latest"}}),),
+        ("job_variables.image is registry.example.com:5000/etl:latest", "another image", "sha256"),
+        (step(POOL, "pool-etl", {"job_variables": '{"image": "registry.example.com:5000/etl:latest"}'}),),
+    ),
+    Bad(
+        "a token in a variable",
+        "no-secret-in-clear",
+        ("is a variable, which everybody may read", "secretBlock-NAME", "rotate"),
+        (step("pulumi-python:dynamic/prefect:Variable", "token", {"name": "warehouse_token", "value": '"5e9c1f"'}),),
+    ),
+    Bad(
+        "a block whose password is no secret",
+        "no-secret-in-clear",
+        ("data.minio_root_password is a secret in clear text", "pulumi config set --secret"),
+        (step("pulumi-python:dynamic/prefect:Block", "lake", {"data": '{"minio_root_password": "5e9c1f"}'}),),
     ),
 ]
 

@@ -98,5 +98,5 @@ def test_names_are_no_markdown() -> None:
     assert pool.old
     object.__setattr__(pool.old, "inputs", {**pool.old.inputs, "name": "<img> @everyone"})
     text = markdown(review(plan_))
-    assert "work pool <img>" not in text
+    assert "work pool <img>" not in text.partition("```diff")[0]
     assert "pool \\<img\\> @\u200beveryone" in text

@@ -41,7 +41,7 @@ def test_an_upgrade_tells_of_backup_and_downtime() -> None:
     )
 
     (first, *_) = told(plan)
-    assert first.startswith("high: Prefect is upgraded from 3.8.7 to 3.8.10 (server-1-prefect).")
+    assert first.startswith("high: Prefect is upgraded from 3.8.7 to 3.8.10 on server-1.")
     assert "backed up first" in first
     assert "UI and API are away only for the restart" in first
 
@@ -64,7 +64,7 @@ def test_data_that_goes_comes_first() -> None:
 
     first, second = told(plan)
     assert first.startswith("high: postgres-cluster goes, which holds the database's cluster: Pulumi refuses")
-    assert second.startswith("medium: The firewall of db-1 changes.")
+    assert second.startswith("medium: The firewall of db-1 no longer lets in 5432/tcp from 10.0.0.11.")
 
 
 def test_a_replacement_of_data_says_that_it_does_not_come_along() -> None:
@@ -76,6 +76,7 @@ def test_a_pool_and_a_host_that_go_are_named() -> None:
     plan = changed_stack(pool_etl=("delete", {}), worker_1=("delete", {}))
 
     assert told(plan) == [
+        "high: The work pool etl is deleted in Prefect: its queues go with it, and nobody starts the flow runs of "
+        "deployments that use it.",
         "high: The host worker-1 is given up: what runs on it stops and is removed.",
-        "high: The work pool etl is deleted in Prefect, with all in it.",
     ]

@@ -1,4 +1,4 @@
-"""Tells what `pulumi up` would do to a stack, contacting no host, and writes the comment and the picture of it."""
+"""Tells what `pulumi up` would do to a stack, and writes the comment and the picture of it."""
 
 import argparse
 import os
@@ -77,7 +77,7 @@ def make_plan(stack: str, file: Path) -> Plan:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     file.parent.chmod(0o700)
-    say(f"Pulumi plans {stack}; no host is contacted")
+    say(f"Pulumi plans {stack}; no host is contacted, unless the stack's setting drift is true")
     command = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--non-interactive"]
     ended = subprocess.run([*command, "--save-plan", str(file)], capture_output=True, text=True, check=False)
     try:

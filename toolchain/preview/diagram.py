@@ -5,10 +5,9 @@ from collections import Counter
 import drawsvg
 
 from toolchain.preview.layout import PADDING, Arrangement, Box, Card, arrange
-from toolchain.preview.plan import Operation
+from toolchain.preview.plan import SIGNS, Operation
 from toolchain.preview.topology import Flow, ServiceNode, Topology
 
-SIGNS: dict[Operation, str] = {"create": "+", "update": "~", "replace": "±", "delete": "−"}  # noqa: RUF001 - a minus
 WORDS: dict[Operation, str] = {
     "create": "new",
     "update": "changed",

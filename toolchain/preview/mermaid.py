@@ -2,6 +2,7 @@
 
 import re
 
+from toolchain.preview.plan import SIGNS
 from toolchain.preview.topology import ServiceNode, Topology
 
 CLASSES = {
@@ -10,7 +11,6 @@ CLASSES = {
     "replace": "fill:#fbefff,stroke:#8250df,color:#1f2328",
     "delete": "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-dasharray:4",
 }
-SIGNS = {"create": "+ ", "update": "~ ", "replace": "± ", "delete": "− "}  # noqa: RUF001 - a minus sign
 
 
 def mermaid(topology: Topology) -> str:
@@ -31,7 +31,7 @@ def mermaid(topology: Topology) -> str:
 def _node(service: ServiceNode, is_new: bool) -> str:
     marked = service.operation in CLASSES and not is_new
     port = f" :{service.port}" if service.port else ""
-    label = f"{SIGNS[service.operation] if marked else ''}{service.name}{port}"
+    label = f"{f'{SIGNS[service.operation]} ' if marked else ''}{service.name}{port}"
     detail = f"<br/><small>{_text(service.detail)}</small>" if service.detail else ""
     opening, closing = ("[(", ")]") if service.role == "database" else ("[", "]")
     css = f":::{service.operation}" if marked else ""

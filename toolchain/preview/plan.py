@@ -24,6 +24,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "import": "create",
 }
 """Pulumi's steps, https://www.pulumi.com/docs/iac/concepts/how-pulumi-works; all else leaves a resource as it is."""
+SIGNS: Mapping[Operation, str] = {"create": "+", "update": "~", "replace": "±", "delete": "−"}  # noqa: RUF001 - a minus
+"""What marks a change, wherever one is told or drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)

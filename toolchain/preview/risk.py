@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from policies.data import DATABASE, HOLDING_DATA
+from policies.data import held_data
 from policies.resources import Resource
-from policies.steps import ON_SERVERS, ON_THIS_MACHINE, Script, WrittenFile, step
+from policies.steps import ON_SERVERS, ON_THIS_MACHINE, Script, WrittenFile, is_repair, step
+from toolchain.preview.objects import kind, label
 from toolchain.preview.plan import Change, Plan
 from toolchain.preview.topology import HOST, Steps
 
@@ -25,7 +26,7 @@ RESTARTS: dict[str, tuple[Level, str]] = {
     ),
     "prefect-worker": (
         "medium",
-        "it takes no new flow runs until those that it runs have ended, for as long as workers.NAME.drainSeconds says. "
+        "it takes no new flow runs until those that it runs have ended, for as long as {setting} says. "
         "What still runs then is told to end.",
     ),
 }
@@ -48,16 +49,16 @@ def risks(plan: Plan) -> list[Risk]:
     if all(change.operation == "create" for change in changed) and len(changed) == len(plan.changes):
         hosts = [change.resource.name for change in changed if change.resource.type == HOST]
         return [Risk(level="low", text=f"Everything is new: nothing that runs now is touched. {_hosts(hosts)}")]
-    found = [
-        *_losses(plan),
+    on_hosts = [
+        *_losses(plan, steps),
         *_replacements(plan),
         *_upgrades(plan, steps),
         *_restarts(steps),
         *_reconfigurations(plan, steps),
-        *_arrivals(plan),
+        *_repairs(plan, steps),
     ]
-    if not found:
-        found.append(Risk(level="low", text="No service restarts: only files, tasks or Prefect's own objects change."))
+    quiet = Risk(level="low", text="No service restarts: only files, tasks or Prefect's own objects change.")
+    found = [*(on_hosts or [quiet]), *_arrivals(plan, steps), *_objects(plan)]
     return sorted(dict.fromkeys(found), key=lambda risk: LEVELS.index(risk.level))
 
 
@@ -65,53 +66,59 @@ def _hosts(names: list[str]) -> str:
     return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} set up from the beginning." if names else ""
 
 
-def _losses(plan: Plan) -> Iterator[Risk]:
+def _losses(plan: Plan, steps: Steps) -> Iterator[Risk]:
     others = 0
-    for change in plan.of("delete"):
+    for change in sorted(plan.of("delete"), key=lambda one: one.resource.name):
         resource = change.resource
-        if held := _held(resource):
+        if held := held_data(resource):
             how = "Pulumi refuses, as it is protected" if resource.protect else "it is taken out of service"
             yield Risk(level="high", text=f"{resource.name} goes, which holds {held}: {how}. Is that meant?")
         elif resource.type == HOST:
             yield Risk(
                 level="high", text=f"The host {resource.name} is given up: what runs on it stops and is removed."
             )
-        elif resource.type.startswith("pulumi-python:dynamic/prefect:") and "CanaryRun" not in resource.type:
-            kind = re.sub(r"(?<!^)(?=[A-Z])", " ", resource.type.rpartition(":")[2]).lower()
-            yield Risk(
-                level="high",
-                text=f"The {kind} {resource.inputs.get('name', resource.name)} is deleted in Prefect, with all in it.",
-            )
+        elif known := kind(resource):
+            yield Risk(level="high", text=f"The {label(resource)} is deleted in Prefect: {known.gone}.")
+        elif isinstance(done := steps.done(resource.name), WrittenFile) and done.service:
+            yield Risk(level="medium", text=f"{done.service} is stopped and goes from {steps.host(resource)}.")
         else:
             others += resource.type in (ON_SERVERS, ON_THIS_MACHINE)
     if others:
         yield Risk(
-            level="medium", text=f"{others} file{'s' * (others > 1)} or service{'s' * (others > 1)} go from hosts."
+            level="medium", text=f"{others} more file{'s' * (others > 1)} or task{'s' * (others > 1)} go from hosts."
         )
 
 
 def _replacements(plan: Plan) -> Iterator[Risk]:
     for change in plan.of("replace"):
         resource, why = change.resource, _listed(list(change.properties)) or "a change that cannot be made in place"
-        if held := _held(resource):
+        if held := held_data(resource):
             yield Risk(
                 level="high",
                 text=f"{resource.name} is replaced ({why}), which holds {held}: what is in it does not come along.",
             )
-        elif "CanaryRun" not in resource.type:
+        elif known := kind(resource):
+            yield Risk(level="high", text=f"The {label(resource)} is made anew ({why}). Before that, {known.gone}.")
+        elif not resource.is_prefect:
             yield Risk(
                 level="medium", text=f"{resource.name} is made anew ({why}): the old one goes, then the new one comes."
             )
 
 
 def _upgrades(plan: Plan, steps: Steps) -> Iterator[Risk]:
-    for name, (old, new) in _prefect_versions(plan).items():
-        if old == new:
+    migrating = {
+        steps.host(change.resource)
+        for change, _ in steps.scripts("migrate-prefect-database")
+        if change.operation == "update"
+    }
+    for change in plan.of("update"):
+        old, new = (_prefect_version(resource) for resource in (change.old, change.new))
+        if not old or not new or old == new:
             continue
-        migrates = any(change.operation == "update" for change, _ in steps.scripts("migrate-prefect-database"))
+        host = steps.host(change.resource)
         word = "upgraded" if _number(new) > _number(old) else "taken back"
-        if not migrates:
-            yield Risk(level="medium", text=f"Prefect is {word} from {old} to {new} ({name}).")
+        if host not in migrating:
+            yield Risk(level="medium", text=f"Prefect is {word} from {old} to {new} on {host}.")
             continue
         backed_up = any(change.operation != "delete" for change, _ in steps.scripts("backup-database"))
         backup = "The database is backed up first. " if backed_up else "No backup is made first: there is none here. "
@@ -121,7 +128,7 @@ def _upgrades(plan: Plan, steps: Steps) -> Iterator[Risk]:
             if word == "upgraded"
             else "The server stops while the schema goes back: UI and API are away for up to some minutes."
         )
-        yield Risk(level="high", text=f"Prefect is {word} from {old} to {new} ({name}). {backup}{way}")
+        yield Risk(level="high", text=f"Prefect is {word} from {old} to {new} on {host}. {backup}{way}")
 
 
 def _restarts(steps: Steps) -> Iterator[Risk]:
@@ -136,7 +143,8 @@ def _restarts(steps: Steps) -> Iterator[Risk]:
             (told for prefix, told in RESTARTS.items() if service.startswith(prefix)),
             ("medium", "what it does pauses for some seconds."),
         )
-        yield Risk(level=level, text=f"{service} restarts on {host}: {meaning}")
+        setting = f"workers.{service.removeprefix('prefect-worker-')}.drainSeconds"
+        yield Risk(level=level, text=f"{service} restarts on {host}: {meaning.format(setting=setting)}")
 
 
 def _reads_a_change(change: Change, steps: Steps) -> bool:
@@ -159,13 +167,7 @@ def _reconfigurations(plan: Plan, steps: Steps) -> Iterator[Risk]:
             text="PostgreSQL gets another configuration: it is reloaded, and restarted only for settings that need it "
             "(then the database is away for some seconds). One that it does not start with is taken back.",
         )
-    for change, file in steps.files():
-        if change.operation == "update" and file.path.endswith(".nft"):
-            yield Risk(
-                level="medium",
-                text=f"The firewall of {steps.host(change.resource)} changes. Rules that shut SSH out are taken "
-                "back by themselves.",
-            )
+    yield from _firewalls(steps)
     if any(change.operation == "update" for change, _ in steps.scripts("nginx-site")):
         yield Risk(level="low", text="nginx reloads its configuration: connections that are open stay.")
     for change in plan.of("update"):
@@ -173,33 +175,73 @@ def _reconfigurations(plan: Plan, steps: Steps) -> Iterator[Risk]:
             yield Risk(level="medium", text=f"The role {change.resource.inputs.get('name')} gets another password.")
 
 
-def _arrivals(plan: Plan) -> Iterator[Risk]:
+def _firewalls(steps: Steps) -> Iterator[Risk]:
+    hosts: dict[str, list[str]] = {}
+    for change, file in steps.files():
+        before = step(change.old) if change.old and change.operation == "update" else None
+        if isinstance(before, WrittenFile) and file.path.endswith(".nft") and before != file:
+            old = set(map(str, before.openings))
+            new = set(map(str, file.openings))
+            lets = [f"lets in {opening}" for opening in sorted(new - old)]
+            shuts = [f"no longer lets in {opening}" for opening in sorted(old - new)]
+            hosts.setdefault(_listed([*lets, *shuts]) or "changes", []).append(steps.host(change.resource) or "")
+    for meaning, names in hosts.items():
+        yield Risk(
+            level="medium",
+            text=f"The firewall of {_listed(sorted(names))} {meaning}. Rules that shut SSH out are taken back by "
+            "themselves.",
+        )
+
+
+def _repairs(plan: Plan, steps: Steps) -> Iterator[Risk]:
+    for change in plan.of("update"):
+        if change.old and change.new and is_repair(change.old, change.new):
+            yield Risk(
+                level="medium",
+                text=f"{change.resource.name} is no longer on {steps.host(change.resource)} as declared, because "
+                "somebody changed it there: it is put back.",
+            )
+
+
+def _arrivals(plan: Plan, steps: Steps) -> Iterator[Risk]:
     hosts = [change.resource.name for change in plan.of("create") if change.resource.type == HOST]
     if hosts:
         yield Risk(level="low", text=f"{_hosts(hosts)} The others go on meanwhile.")
+    for change, file in steps.files():
+        host = steps.host(change.resource)
+        if change.operation == "create" and file.service and host not in hosts:
+            yield Risk(level="low", text=f"{file.service} is new on {host}.")
 
 
-def _held(resource: Resource) -> str | None:
-    done = step(resource)
-    if resource.type == DATABASE:
-        return "the Prefect database"
-    return HOLDING_DATA.get(done.name) if isinstance(done, Script) else None
+def _objects(plan: Plan) -> Iterator[Risk]:
+    """Yield what comes and changes in Prefect; what goes is a loss."""
+    for change in sorted(plan.of("update"), key=lambda one: label(one.resource)):
+        known = kind(change.resource)
+        if known is None or change.old is None:
+            continue
+        stops = _is_stopped(change.resource) and not _is_stopped(change.old)
+        meaning = "is stopped: nothing of it happens until it goes on" if stops else f"changes: {known.changed}"
+        yield Risk(level="medium" if stops else "low", text=f"The {label(change.resource)} {meaning}.")
+    new = [change.resource for change in plan.of("create") if kind(change.resource)]
+    if new:
+        yield Risk(level="low", text=f"New in Prefect: the {', the '.join(sorted(map(label, new)))}.")
+    for resource in new:
+        if resource.inputs.get("adopt") is True:
+            yield Risk(
+                level="medium", text=f"If there is a {label(resource)} already, it is changed to what is declared."
+            )
 
 
-def _prefect_versions(plan: Plan) -> dict[str, tuple[str, str]]:
-    """Return, by the runtime's component, the Prefect version before and after."""
-    versions = {}
-    for change in plan.changes:
-        old, new = (_lock(resource) for resource in (change.old, change.new))
-        if old and new:
-            versions[change.resource.parent or change.resource.name] = (old, new)
-    return versions
-
-
-def _lock(resource: Resource | None) -> str | None:
+def _prefect_version(resource: Resource | None) -> str | None:
+    """Return the Prefect of a runtime, which its lock names: `prefect-3.8.8` or `prefect-docker-3.8.8`."""
     done = step(resource) if resource else None
-    lock = done.settings.get("lock", "") if isinstance(done, Script) and done.name == "install-runtime" else ""
-    return lock.removeprefix("prefect-") or None
+    found = re.search(r"\d[\d.]*", done.settings.get("lock", "")) if isinstance(done, Script) else None
+    return found[0] if found else None
+
+
+def _is_stopped(resource: Resource) -> bool:
+    """Tell whether a work pool or queue is paused, or an automation is off."""
+    return resource.inputs.get("paused") is True or resource.inputs.get("enabled") is False
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -170,7 +170,11 @@ def _hosts(
 
 
 def _services(steps: Steps) -> Iterator[ServiceNode]:
-    ports = {key: port for change in steps.changes.values() for key, port in _ports(change.resource)}
+    ports = {
+        (change.resource.parent, key): port
+        for change, script in steps.scripts("prepare-host")
+        for key, port in script.ports.items()
+    }
     running = {
         (steps.host(change.resource), steps.service(change.resource)): change for change, _ in steps.scripts("service")
     }
@@ -222,14 +226,6 @@ def _proxies(steps: Steps) -> Iterator[ServiceNode]:
             )
 
 
-def _ports(resource: Resource) -> Iterator[tuple[tuple[str, str], str]]:
-    done = step(resource)
-    if isinstance(done, Script) and done.name == "prepare-host" and resource.parent:
-        for word in done.settings.get("ports", "").split():
-            key, _, port = word.partition("=")
-            yield (resource.parent, key), port
-
-
 def _role(service: str) -> Role:
     if service.startswith("prefect-worker"):
         return "worker"
@@ -256,11 +252,9 @@ def _schedules(steps: Steps, host: str) -> Iterator[str]:
 
 
 def _openings(steps: Steps, host: str) -> Iterator[str]:
-    rule = re.compile(r"^\s*(?:ip6? saddr \{ ([^}]*) \} )?(tcp|udp) dport (\d+) accept$", re.MULTILINE)
     for change, file in steps.files():
-        if file.path.endswith(".nft") and steps.host(change.resource) == host:
-            for sources, protocol, port in rule.findall(file.content or ""):
-                yield f"{port}/{protocol} from {sources.strip() or 'anywhere'}"
+        if steps.host(change.resource) == host:
+            yield from map(str, file.openings)
 
 
 def _flows(
