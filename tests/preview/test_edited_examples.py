@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from components.settings import loading
 from policies.rules import findings
+from tests.graph.test_windows_graph import HOST as WINDOWS
 from tests.preview.recorded import between, compared, example, graph_of, planned
 from toolchain.preview.differences import difference
 from toolchain.preview.plan import Plan
@@ -109,8 +111,15 @@ def test_objects_in_prefect_are_told_in_the_words_of_flows() -> None:
     ]
     lines = difference(plan)
     start = lines.index("@@ + objects-variable-zone: variable zone @@")
-    assert "+ name: zone" in lines[start : start + 3]
-    assert '+   "name": "eu"' in lines[start : start + 12]
+    assert lines[start + 1 : start + 8] == [
+        "+ value: {",
+        '+   "cells": [',
+        "+     1,",
+        "+     2",
+        "+   ],",
+        '+   "name": "eu"',
+        "+ }",
+    ]
     assert "@@ − objects-variable-region: variable region @@" in lines  # noqa: RUF001 - a minus sign
 
 
@@ -156,3 +165,25 @@ def test_a_stack_on_this_machine_has_no_firewall_and_no_proxy() -> None:
     services = {one.name: one.port for one in topology(between(None, {})).services}
 
     assert services.keys() == {"prefect-postgresql", "prefect-server", "prefect-worker-default"}
+
+
+def test_a_windows_host_reads_as_any_other() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "read_hosts", lambda *_: (WINDOWS,))
+        before = graph_of({}).resources
+        after = graph_of({"server": {"logLevel": "DEBUG"}, "workPools": {"default": {"paused": True}}}).resources
+
+    plan = compared(before, after, {})
+
+    assert {(one.name, one.port, one.detail, one.operation) for one in topology(plan).services} == {
+        ("prefect-postgresql", "5432", "PostgreSQL", "same"),
+        ("prefect-server", "4200", "Prefect 3.8.8", "update"),
+        ("prefect-worker-default", "4210", "work pool default", "same"),
+    }
+    assert [line.partition(":")[0] + line.partition(":")[2].partition(":")[0] for line in told(plan)] == [
+        "medium prefect-server restarts on this-machine",
+        "medium The work pool default is stopped",
+    ]
+    lines = difference(plan)
+    start = lines.index("@@ ~ server-settings: D:/Prefect/configuration/prefect-server.env @@")
+    assert "+ PREFECT_LOGGING_LEVEL=DEBUG" in lines[start : start + 8]

@@ -18,8 +18,8 @@ REPEATED_LINES = 8
 """What is longer is told once, of whichever host comes first."""
 HIDDEN = ("__provider", "__defaults", "__internal", "create", "update", "delete")
 """Inputs that tell a reader nothing: pickles, and command lines, whose text stands in scripts/ or components/."""
-SAME_FOR_ALL = ("api_url", "adopt")
-"""Inputs of an object in Prefect that tell nothing of a new one."""
+TOLD_ELSEWHERE = ("api_url", "adopt", "name")
+"""Inputs of a new object in Prefect that its heading or the summary tells."""
 CHECKSUM = re.compile(r"\s*--hash=")
 """Lines of lock files that change with the version above them."""
 
@@ -72,7 +72,7 @@ def _told(change: Change) -> Iterator[str]:
 def _new_object(resource: Resource) -> Iterator[str]:
     """Yield what a new object in Prefect is to be: unlike a file, nothing else shows that to a reviewer."""
     for key, value in resource.values.items():
-        if key not in (*HIDDEN, *SAME_FOR_ALL) and value not in (None, [], {}, ""):
+        if key not in (*HIDDEN, *TOLD_ELSEWHERE) and value not in (None, [], {}, ""):
             yield from (f"+ {line}" for line in _shown(key, value))
 
 
@@ -82,10 +82,21 @@ def _changed(change: Change) -> Iterator[str]:
     if is_repair(change.old, change.new):
         yield "  no longer as declared on the host: it is put back"
     yield from _where(change.old, change.new)
-    old, new = change.old.values, change.new.values
+    old, new = _values_of(change.old), _values_of(change.new)
     for key in dict.fromkeys([*old, *new]):
         if key not in HIDDEN and (old.get(key) != new.get(key) or _may_differ(change, key)):
             yield from _values(key, old.get(key), new.get(key))
+
+
+def _values_of(resource: Resource) -> dict[str, Any]:
+    """Return inputs as people think of them: a Windows host is sent JSON with a file, or settings and a script."""
+    values, done = resource.values, step(resource)
+    if isinstance(done, WrittenFile) and done.content is not None:
+        values["stdin"] = done.content
+    elif isinstance(done, Script) and done.settings and values["stdin"].startswith("{"):
+        settings = [f"{name}={value}" for name, value in done.settings.items()]
+        values["stdin"] = "\n".join([*settings, "", json.loads(values["stdin"])["script"]])
+    return values
 
 
 def _where(old: Resource, new: Resource) -> list[str]:

@@ -84,6 +84,9 @@ class Steps:
     def __init__(self, plan: Plan) -> None:
         self.changes = {change.resource.name: change for change in plan.changes}
         self._done = {name: step(change.resource) for name, change in self.changes.items()}
+        for name in [name for name, done in self._done.items() if isinstance(done, WrittenFile) and done.service]:
+            # a Windows host is told in its input alone which script to run, and that may be secret
+            self._done[name.removesuffix("-definition")] = Script(name="service")
 
     def done(self, name: str) -> WrittenFile | Script | None:
         """Return what the command of this name does; None for any other resource."""
