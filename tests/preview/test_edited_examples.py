@@ -11,6 +11,8 @@ from components.settings import loading
 from policies.rules import findings
 from tests.graph.test_windows_graph import HOST as WINDOWS
 from tests.preview.recorded import between, compared, example, graph_of, planned
+from tests.settings.stack_file import CHECKOUT
+from toolchain.preview.diagram import svg
 from toolchain.preview.differences import difference
 from toolchain.preview.plan import Plan
 from toolchain.preview.risk import risks
@@ -42,6 +44,14 @@ def test_an_example_breaks_no_policy_and_touches_nothing_that_runs(name: str) ->
     assert [str(finding) for finding in findings(plan.resources)] == []
     (only,) = told(plan)
     assert only.startswith("low: Everything is new: nothing that runs now is touched.")
+
+
+def test_the_picture_of_the_documents_is_that_of_the_production_example() -> None:
+    text = (CHECKOUT / "docs" / "images" / "topology.svg").read_text()
+
+    assert text == svg(topology(planned(example("prod"))), "prod"), (
+        "draw it anew: make diagram STACK=prod && cp .local/preview/prod/topology.svg docs/images/"
+    )
 
 
 def test_nothing_edited_means_nothing() -> None:

@@ -102,7 +102,7 @@ def _node(drawing: drawsvg.Drawing, service: ServiceNode, box: Box, *, is_new: b
     bar = drawsvg.Rectangle(box.x + 8, box.y + 10, 4, box.height - 20, rx=2, class_=f"fill-{service.role}")
     drawing.append(bar)
     drawing.append(_text(_shortened(service.name, 26), box.x + 22, box.y + 23, "name"))
-    drawing.append(_text(_shortened(service.detail, 32), box.x + 22, box.y + 41, "faint"))
+    drawing.append(_text(_shortened(service.detail, 24 if service.port else 32), box.x + 22, box.y + 41, "faint"))
     if service.port:
         drawing.append(_text(f":{service.port}", box.right - 12, box.y + 41, "port", anchor="end"))
     if marked:

@@ -84,13 +84,18 @@ class Steps:
     def __init__(self, plan: Plan) -> None:
         self.changes = {change.resource.name: change for change in plan.changes}
         self._done = {name: step(change.resource) for name, change in self.changes.items()}
-        for name in [name for name, done in self._done.items() if isinstance(done, WrittenFile) and done.service]:
+        for name, done in self._done.items():
             # a Windows host is told in its input alone which script to run, and that may be secret
-            self._done[name.removesuffix("-definition")] = Script(name="service")
+            if done is None and self._is_service(f"{name}-definition"):
+                self._done[name] = Script(name="service")
 
     def done(self, name: str) -> WrittenFile | Script | None:
         """Return what the command of this name does; None for any other resource."""
         return self._done.get(name)
+
+    def _is_service(self, definition: str) -> bool:
+        done = self.done(definition)
+        return isinstance(done, WrittenFile) and done.service is not None
 
     def host(self, resource: Resource) -> str | None:
         """Return the name of the host that a step happens on: each waits for its host to be prepared."""
