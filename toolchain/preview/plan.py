@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from policies.resources import UNKNOWN, Resource, Secret
@@ -53,7 +53,7 @@ class Plan:
 
     changes: tuple[Change, ...]
     """One for each resource, also for those that stay as they are, in the order of the plan."""
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
     """Errors that the program or a provider reported; with any of them the plan is not whole."""
 
     @property

@@ -10,7 +10,7 @@ from policies.resources import Resource
 from policies.steps import ON_SERVERS, ON_THIS_MACHINE, Script, WrittenFile, is_repair, step
 from toolchain.preview.objects import kind, label
 from toolchain.preview.plan import Change, Plan
-from toolchain.preview.topology import HOST, Steps
+from toolchain.preview.steps import HOST, Steps
 
 Level = Literal["high", "medium", "low"]
 LEVELS: tuple[Level, ...] = ("high", "medium", "low")
