@@ -13,6 +13,7 @@ KEY = re.compile(
 """What a name ends with that stands for a secret. A name of a file with one in it ends with something else."""
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 URL_WITH_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@]+@")
+REMEDY = "Give it as a secret of the stack: pulumi config set --secret KEY, then rotate the one that was shown."
 SECRET_INPUTS = {"SecretBlock": "value", "Block": "secrets"}
 """Inputs of objects in Prefect that are secret as a whole."""
 DEFAULTS = {
@@ -34,29 +35,40 @@ def no_default_password(resource: Resource) -> Iterator[str]:
 
 def no_secret_in_clear(resource: Resource) -> Iterator[str]:
     """Require that no secret stands in clear text in the plan, and so in the state, in logs and in comments."""
-    remedy = "Give it as a secret of the stack: pulumi config set --secret KEY, then rotate the one that was shown."
     for where, value in _named_values(resource):
         if KEY.search(where) and value and not isinstance(value, Secret):
-            yield f"{where} is a secret in clear text. {remedy}"
+            yield f"{where} is a secret in clear text. {REMEDY}"
     for path, text in texts(resource.values):
         # a script asks for secrets by name, but holds none
         own = text.partition("\n\n")[0] if isinstance(step(resource), Script) else text
         if PRIVATE_KEY.search(own):
-            yield f"{path} holds a private key in clear text. {remedy}"
+            yield f"{path} holds a private key in clear text. {REMEDY}"
         if URL_WITH_PASSWORD.search(own):
-            yield f"{path} holds a URL with a password in clear text. {remedy}"
-    kind = resource.type.removeprefix(PREFECT)
-    if isinstance(resource.inputs.get(SECRET_INPUTS.get(kind, "")), str):
-        yield f"{SECRET_INPUTS[kind]} of a block is in clear text. {remedy}"
-    if kind == "Variable" and KEY.search(str(resource.inputs.get("name"))):
+            yield f"{path} holds a URL with a password in clear text. {REMEDY}"
+    yield from _open_objects(resource)
+    yield from _open_files(resource)
+
+
+def _open_objects(resource: Resource) -> Iterator[str]:
+    """Yield what of an object in Prefect is open that should be secret, or can be nothing but open."""
+    kind, name = resource.type.removeprefix(PREFECT), resource.inputs.get("name")
+    whole = SECRET_INPUTS.get(kind, "")
+    if isinstance(resource.inputs.get(whole), str):
+        yield f"{whole} of a block is in clear text. {REMEDY}"
+    if kind == "Variable" and KEY.search(str(name)):
         yield (
             "is a variable, which everybody may read who may log in to Prefect. Make it a secret block: "
             "pulumi config set --secret secretBlock-NAME, then rotate the one that was shown."
         )
+
+
+def _open_files(resource: Resource) -> Iterator[str]:
     done = step(resource)
-    if isinstance(done, WrittenFile) and done.content and ".secrets." in done.path:
-        yield f"{done.path} is a file for secrets, but its content is no secret. {remedy}"
-    if isinstance(done, WrittenFile) and isinstance(resource.inputs.get("stdin"), Secret) and int(done.mode, 8) & 0o007:
+    if not isinstance(done, WrittenFile):
+        return
+    if done.content and ".secrets." in done.path:
+        yield f"{done.path} is a file for secrets, but its content is no secret. {REMEDY}"
+    if isinstance(resource.inputs.get("stdin"), Secret) and int(done.mode, 8) & 0o007:
         yield f"{done.path} holds a secret, but anybody on the host may read it (mode {done.mode}). Give it mode 0600."
 
 
