@@ -61,6 +61,16 @@ def test_secrets_are_masked() -> None:
     assert "+ name: other" in text
 
 
+def test_a_secret_of_an_object_in_prefect_may_be_another_one() -> None:
+    block = {"type": "slack-webhook", "name": "ops", "secrets": "[secret]"}
+    update = step("pulumi-python:dynamic/prefect:Block", "ops", block, operation="update", old=block)
+
+    text = markdown(review(read_plan(plan(update))))
+
+    assert "@@ ~ ops: block slack-webhook/ops @@\n  secrets: [secret], perhaps another one" in text
+    assert "The block slack-webhook/ops changes: flows and automations use it" in text
+
+
 def test_a_secret_in_clear_is_refused_and_not_repeated() -> None:
     leaked = environment("settings", {"PREFECT_SERVER_DATABASE_PASSWORD": "dR9-xx81-kk20"}, operation="update")
     leaked["oldState"]["inputs"] = {**leaked["oldState"]["inputs"], "stdin": ""}

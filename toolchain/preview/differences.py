@@ -84,7 +84,11 @@ def _changed(change: Change) -> Iterator[str]:
     yield from _where(change.old, change.new)
     old, new = _values_of(change.old), _values_of(change.new)
     for key in dict.fromkeys([*old, *new]):
-        if key not in HIDDEN and (old.get(key) != new.get(key) or _may_differ(change, key)):
+        if key in HIDDEN:
+            continue
+        if isinstance(old.get(key), Secret) and isinstance(new.get(key), Secret):
+            yield from _secret(change, key)
+        elif old.get(key) != new.get(key):
             yield from _values(key, old.get(key), new.get(key))
 
 
@@ -108,17 +112,17 @@ def _where(old: Resource, new: Resource) -> list[str]:
     return [f"- {before}", f"+ {after}"] if before and after and before != after else []
 
 
-def _may_differ(change: Change, key: str) -> bool:
-    """Tell whether a secret is another one: the engine says so, but for an object in Prefect only that something is."""
-    told = key in change.properties or (change.resource.is_prefect and not change.properties)
-    return told and isinstance(change.resource.inputs.get(key), Secret)
+def _secret(change: Change, key: str) -> Iterator[str]:
+    """Yield whether a secret is another one: the engine says so, but of an object in Prefect only that something is."""
+    if key in change.properties:
+        yield f"  {key}: {SECRET}, another one"
+    elif change.resource.is_prefect and not change.properties:
+        yield f"  {key}: {SECRET}, perhaps another one"
 
 
 def _values(key: str, old: Any, new: Any) -> Iterator[str]:
     before, after = _lines(old), _lines(new)
-    if isinstance(old, Secret) and isinstance(new, Secret):
-        yield f"  {key}: {SECRET}, another one"
-    elif new is UNKNOWN:
+    if new is UNKNOWN:
         yield f"  {key}: follows from what changes before it"
     elif None not in (old, new) and max(len(before), len(after)) > 1:
         if key != "stdin":
