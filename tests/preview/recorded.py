@@ -63,7 +63,7 @@ def _step(old: Resource | None, new: Resource | None) -> dict[str, Any]:
     operation = "create" if old is None else "delete" if new is None else "update"
     if old and new and old.inputs == new.inputs:
         operation = "same"
-    step = {"op": operation, "urn": _urn(resource)}
+    step: dict[str, Any] = {"op": operation, "urn": _urn(resource)}
     if old:
         step["oldState"] = _state(old)
     if new:

@@ -3,6 +3,7 @@
 import copy
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,7 +162,7 @@ def test_what_drifted_is_put_back_and_still_read() -> None:
     resources = production().resources
     rules = resources["db-1-firewall-rules"]
     put_back = {**rules.inputs, "create": f"{rules.inputs['create']} repair-1"}
-    drifted = {**resources, rules.name: type(rules)(**{**vars(rules), "inputs": put_back})}
+    drifted = {**resources, rules.name: replace(rules, inputs=put_back)}
 
     plan = compared(resources, drifted, example("prod"))
 

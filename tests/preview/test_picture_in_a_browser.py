@@ -126,7 +126,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
 
 def _picture(told: dict[str, Any]) -> Picture:
     boxes = {key: [Box(**box) for box in told.pop(key)] for key in ("texts", "frames")}
-    return Picture(**told, **boxes)
+    return Picture(**{**told, **boxes})
 
 
 each_picture = pytest.mark.parametrize("name", list(PLANS))

@@ -104,7 +104,7 @@ def serving(server: Server) -> Iterator[Server]:
 
         do_GET = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815 - names of http.server
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
