@@ -24,7 +24,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "import": "create",
 }
 """Pulumi's steps, https://www.pulumi.com/docs/iac/concepts/how-pulumi-works; all else leaves a resource as it is."""
-SIGNS: Mapping[Operation, str] = {"create": "+", "update": "~", "replace": "±", "delete": "−"}  # noqa: RUF001 - a minus
+SIGNS: dict[Operation, str] = {"create": "+", "update": "~", "replace": "±", "delete": "−"}  # noqa: RUF001 - a minus
 """What marks a change, wherever one is told or drawn."""
 
 
