@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from components.tunnel import Tunnel
 from tests.graph.recorder import Graph, Resource, record, without_secrets
 from tests.policies.plans import plan
 from tests.settings.stack_file import CHECKOUT, PROJECT, secret_keys, stack_file
@@ -37,9 +35,7 @@ def between(before: Settings | None, after: Settings) -> Plan:
 
 def graph_of(settings: Settings) -> Graph:
     """Return what the program asks for when all that it asks is answered."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tunnel, "listen", lambda *_: None)  # there is no host
-        return record(_values(settings))
+    return record(_values(settings))
 
 
 def compared(old: Mapping[str, Resource], new: Mapping[str, Resource], settings: Settings) -> Plan:
