@@ -63,7 +63,7 @@ def risks(plan: Plan) -> list[Risk]:
 
 
 def _hosts(names: list[str]) -> str:
-    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} set up from the beginning." if names else ""
+    return f"{_listed(sorted(names))} {'is' if len(names) == 1 else 'are'} set up from the beginning." if names else ""
 
 
 def _losses(plan: Plan, steps: Steps) -> Iterator[Risk]:
