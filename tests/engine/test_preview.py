@@ -1,19 +1,14 @@
 """A preview is the plan of machines that need not be there yet."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engine.checkout import SOURCE
 from tests.engine.conftest import NewStack
 from tests.engine.stack import NAME, Stack
 
 PREVIEW_SECONDS = 10
-STACK_FILES = sorted([*SOURCE.glob("Pulumi.prod.yaml"), *SOURCE.glob("examples/*.yaml")])
-"""What the repository carries for users to start from; their secrets are generated, as `make` does."""
-
 OF_THE_HOST = {"this-machine", *(f"this-machine-{part}" for part in ("preflight", "prepare", "supervisor", "launcher"))}
 OF_POSTGRES = {
     "postgres",
@@ -47,16 +42,6 @@ def test_the_defaults_plan_a_whole_prefect_on_this_machine(unmade: Stack) -> Non
     planned = unmade.preview()
     assert set(planned.values()) == {"create"}
     assert planned.keys() == {f"prefect-selfhost-{NAME}", *OF_THE_HOST, *OF_POSTGRES, *OF_PREFECT}
-
-
-@pytest.mark.parametrize("stack_file", [None, *STACK_FILES], ids=lambda path: path.name if path else "defaults")
-def test_every_stack_file_of_the_repository_can_be_previewed(unmade: Stack, stack_file: Path | None) -> None:
-    ours = unmade.layout.root / f"Pulumi.{NAME}.yaml"
-    ours.unlink()
-    if stack_file:
-        shutil.copy(stack_file, ours)
-    unmade.make("preview")
-    assert set(unmade.preview().values()) == {"create"}
 
 
 def test_a_preview_is_quick_and_leaves_the_machine_alone(unmade: Stack) -> None:
