@@ -162,7 +162,7 @@ def _proxies(steps: Steps) -> Iterator[ServiceNode]:
         if host and shown:
             name = change.resource.name
             showing = [site.operation for site, _ in steps.scripts("nginx-site") if name in site.resource.depends_on]
-            operation = strongest(_only_changes([change.operation, *showing]))
+            operation = _of_parts(change.operation, *showing)
             yield ServiceNode(
                 name="nginx", host=host, role="proxy", detail=shown[2], port=shown[1], operation=operation
             )
