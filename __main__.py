@@ -103,16 +103,17 @@ backups = (
 )
 
 runtimes = {
-    name: PrefectRuntime(
-        f"{name}-prefect",
+    host.name: PrefectRuntime(
+        f"{host.name}-prefect",
         PrefectRuntimeArgs(
-            host=hosts[name],
+            host=hosts[host.name],
             version=settings.server.version,
-            wheel_directory=settings.server.wheel_directory,
-            docker=name in settings.docker_hosts,
+            wheel_directory=settings.wheel_directory(host),
+            docker=host.name in settings.docker_hosts,
         ),
     )
-    for name in settings.prefect_hosts
+    for host in settings.hosts
+    if host.name in settings.prefect_hosts
 }
 
 server = PrefectServerHost(

@@ -16,11 +16,12 @@ from components.platforms.contract import (
 )
 from components.platforms.linux import Linux
 from components.platforms.local import Local, default_directory
-from components.platforms.windows import Windows, WindowsPrograms
+from components.platforms.windows import GivenFile, Windows, WindowsPrograms
 
 __all__ = [
     "SCRIPTS",
     "Commands",
+    "GivenFile",
     "HostFile",
     "LastRun",
     "Linux",

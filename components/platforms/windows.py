@@ -32,17 +32,27 @@ DIRECTORY = "C:/ProgramData/Prefect"
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenFile:
+    """A file that a host's owner has put there, and is refused unless it is what was told."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class WindowsPrograms:
     """What no Windows has of itself: the host's owner puts it there, offline if need be, and says where."""
 
-    python: str
-    """Full path of an installed python.exe, which environments are made of."""
-    shawl: str
-    """Full path of shawl.exe, which runs programs as services."""
-    shawl_sha256: str
-    postgresql_archive: str = ""
-    """Full path of the zip of PostgreSQL's programs; empty on a host without a database."""
-    postgresql_archive_sha256: str = ""
+    wrapper: GivenFile
+    """Shawl, which runs programs as services."""
+    python: str = ""
+    """Full path of an installed python.exe, which environments are made of; empty where an archive brings it."""
+    python_archive: GivenFile | None = None
+    """A zip that has python.exe at its top or in `tools`, as the package `python` of nuget.org."""
+    postgresql: GivenFile | None = None
+    """The zip of PostgreSQL's programs; None on a host without a database."""
+    wheel_directory: str = ""
+    """Full path of a directory with all wheels of the locked runtime; empty for a package index."""
 
 
 class Windows:
@@ -114,7 +124,15 @@ class Windows:
     @property
     def wrapper(self) -> str:
         """Full path of the copy of Shawl: named after its content, as one that runs cannot be replaced."""
-        return self.path("runtime", f"shawl-{self.programs.shawl_sha256[:8].lower()}.exe")
+        return self.path("runtime", f"shawl-{self.programs.wrapper.sha256[:8].lower()}.exe")
+
+    @property
+    def base_python(self) -> str:
+        """Full path of the Python that environments are made of: one that is installed, or what an archive brings."""
+        archive = self.programs.python_archive
+        if archive is None:
+            return self.programs.python
+        return self.path("runtime", f"python-{archive.sha256[:8].lower()}", "python.exe")
 
     def program(self, name: str) -> HostFile:
         """Not offered yet: backups, certificates and alerts are programs for Linux."""
@@ -138,14 +156,17 @@ class Windows:
 
     def _given(self) -> dict[str, str]:
         """Return what every script may ask for: where everything is, and what the host's owner put there."""
+        python, postgresql = self.programs.python_archive, self.programs.postgresql
         return {
             "root": self.directory,
             "wrapper": self.wrapper,
-            "base_python": self.programs.python,
-            "shawl": self.programs.shawl,
-            "shawl_sha256": self.programs.shawl_sha256,
-            "postgresql_archive": self.programs.postgresql_archive,
-            "postgresql_archive_sha256": self.programs.postgresql_archive_sha256,
+            "wrapper_source": self.programs.wrapper.path,
+            "wrapper_sha256": self.programs.wrapper.sha256,
+            "base_python": self.base_python,
+            "python_archive": python.path if python else "",
+            "python_archive_sha256": python.sha256 if python else "",
+            "postgresql_archive": postgresql.path if postgresql else "",
+            "postgresql_archive_sha256": postgresql.sha256 if postgresql else "",
         }
 
 

@@ -1,7 +1,7 @@
 """The machines of a stack file."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -9,16 +9,17 @@ from pathlib import Path
 from components.platforms import WindowsPrograms, default_directory
 from components.settings.azure_machines import VirtualMachine, read_virtual_machine
 from components.settings.table import Table
+from components.settings.windows_hosts import read_directory, read_programs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PLATFORMS = ("local", "linux")
+PLATFORMS = ("local", "linux", "windows")
 TUNNEL_PORTS = range(20000, 30000, 2)
 """Where the first tunnel port of a host is, unless the stack file says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostSettings:
-    """A machine: this one (`local`) or a Linux server reached by SSH (`linux`)."""
+    """A machine: this one (`local`), or a server with Linux or Windows reached by SSH (`linux`, `windows`)."""
 
     name: str
     platform: str
@@ -32,11 +33,11 @@ class HostSettings:
     jump_host: "HostSettings | None" = None
     """The Linux host through which alone this one can be reached by SSH; None if it is reached directly."""
     tunnel_port: int = 0
-    """First of two TCP ports, on the machine that runs Pulumi, that lead to a Linux host's database and Prefect API."""
+    """First of two TCP ports, on the machine that runs Pulumi, that lead to a server's database and Prefect API."""
     directory: str = ""
     """Where a local host keeps everything, see `platforms.local.default_directory`, or a Windows server."""
     windows: WindowsPrograms | None = None
-    """What the owner of a Windows server has put there; None for any other host. No stack file can name one yet."""
+    """What the owner of a Windows server has put there; None for any other host."""
     virtual_machine: VirtualMachine | None = None
     """What the stack makes in Azure to have this host; None for a host that is there already."""
     ports: tuple[tuple[str, int], ...] = ()
@@ -67,9 +68,10 @@ def read_hosts(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ..
     hosts = {
         name: _host(name, entry, default_directory(CHECKOUT, stack, name, user_id)) for name, entry in entries.items()
     }
-    linux = {name: entry for name, entry in entries.items() if hosts[name].platform == "linux"}
-    jump_hosts, tunnel_ports = _jump_hosts(linux), _tunnel_ports(linux, stack)
-    for name, entry in linux.items():
+    remote = {name: entry for name, entry in entries.items() if hosts[name].platform in {"linux", "windows"}}
+    linux = [name for name in remote if hosts[name].platform == "linux"]
+    jump_hosts, tunnel_ports = _jump_hosts(remote, linux), _tunnel_ports(remote, stack)
+    for name, entry in remote.items():
         hosts[name] = replace(
             hosts[name], jump_host=hosts.get(jump_hosts.get(name, "")), tunnel_port=tunnel_ports[name]
         )
@@ -79,9 +81,9 @@ def read_hosts(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ..
 
 
 def _check_directories(table: Table, hosts: Iterable[HostSettings]) -> None:
-    users: dict[str, str] = {}
+    users: dict[tuple[str, str], str] = {}
     for host in hosts:
-        user = users.setdefault(host.directory, host.name)
+        user = users.setdefault((host.address, host.directory.lower()), host.name)
         if host.directory and user != host.name:
             given = f"is {host.directory!r}, as on {user}"
             table.problems.add(
@@ -101,10 +103,10 @@ def is_address(host: str) -> bool:
     return True
 
 
-def _jump_hosts(entries: Mapping[str, Table]) -> dict[str, str]:
-    """Return the name of each host's jump host, for those that have one."""
+def _jump_hosts(entries: Mapping[str, Table], linux: Sequence[str]) -> dict[str, str]:
+    """Return the name of each host's jump host, one of those with `linux`, for those that have one."""
     given = {
-        name: entry.optional_choice("jumpHost", [*(other for other in entries if other != name), name])
+        name: entry.optional_choice("jumpHost", [*(other for other in linux if other != name), name])
         for name, entry in entries.items()
     }
     found = {name: jump_host for name, jump_host in given.items() if jump_host}
@@ -151,9 +153,11 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
     platform = table.choice("platform", PLATFORMS)
     if not platform:
         return HostSettings(name=name, platform=platform)
-    if platform == "linux":
-        machine = table.table("azure")
-        host = _linux_host(name, table) if machine is None else _machine_in_azure(name, platform, table, machine)
+    if platform in {"linux", "windows"}:
+        machine = table.table("azure") if platform == "linux" else None
+        host = (
+            _server(name, platform, table) if machine is None else _machine_in_azure(name, platform, table, machine)
+        )
     else:
         host = HostSettings(
             name=name,
@@ -170,10 +174,13 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
     return host
 
 
-def _linux_host(name: str, table: Table) -> HostSettings:
+def _server(name: str, platform: str, table: Table) -> HostSettings:
+    windows = platform == "windows"
     return HostSettings(
         name=name,
-        platform="linux",
+        platform=platform,
+        directory=read_directory(table) if windows else "",
+        windows=read_programs(table) if windows else None,
         address=table.text(
             "address",
             allowed="a host name or an IP address",
@@ -188,7 +195,7 @@ def _linux_host(name: str, table: Table) -> HostSettings:
             pattern=r"|[0-9a-fA-F.:]+",
         ),
         port=table.integer("port", 22, minimum=1, maximum=65535),
-        user=table.text("user", "root", allowed="a user with sudo", example="ops", pattern=r"[a-z_][a-z0-9_-]*"),
+        user=_administrator(table) if windows else _user(table),
         host_key=table.text(
             "hostKey",
             allowed="the server's public SSH key, as `ssh-keyscan -t ed25519 ADDRESS` shows it after the address",
@@ -221,3 +228,13 @@ def _machine_in_azure(name: str, platform: str, table: Table, machine: Table) ->
         ),
         virtual_machine=read_virtual_machine(machine, platform),
     )
+
+
+def _user(table: Table) -> str:
+    return table.text("user", "root", allowed="a user with sudo", example="ops", pattern=r"[a-z_][a-z0-9_-]*")
+
+
+def _administrator(table: Table) -> str:
+    rule = r"a user of the group Administrators, of a domain as DOMAIN\user or user@domain"
+    pattern = r"[\w.-]+([@\\][\w.-]+)?"
+    return table.text("user", "Administrator", allowed=rule, example="Administrator", pattern=pattern)

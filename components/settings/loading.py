@@ -49,6 +49,7 @@ from components.settings.secrets import (
 )
 from components.settings.server import ServerSettings, read_server
 from components.settings.table import Problem, Problems, SettingsError, Table
+from components.settings.windows_uses import check_uses
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
 _OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks", "automations")
@@ -145,7 +146,7 @@ class Settings:
             "roles": " ".join(role for role, has in roles.items() if has),
             "names": " ".join(sorted(partner for partner in partners if not is_address(partner))),
             "packages": " ".join(self.server.packages(docker=has_docker)) if is_server or is_worker else "",
-            "wheel_directory": self.server.wheel_directory,
+            "wheel_directory": self.wheel_directory(host),
             "postgresql_version": self.postgres.version if has_database else "",
             "postgresql_source": "given" if has_database and self.postgres.apt_source else "",
         }
@@ -157,6 +158,10 @@ class Settings:
             *(Opening(port=port, sources=sources) for port, sources in self.private_ports(host).items()),
             *self.firewall.allow,
         )
+
+    def wheel_directory(self, host: HostSettings) -> str:
+        """Return where a host has the wheels of the locked runtime; nothing if it asks a package index."""
+        return host.windows.wheel_directory if host.windows else self.server.wheel_directory
 
     def public_ports(self, host: HostSettings) -> tuple[int, ...]:
         """Return the TCP ports of a host that are for everybody."""
@@ -286,6 +291,7 @@ def parse_settings(
     check_connections(problems, postgres, server)
     check_clients(problems, postgres, server, hosts)
     check_monitoring_secret(problems, postgres, values)
+    check_uses(problems, hosts, postgres=postgres, server=server, workers=workers)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
     on_this_machine = all(host.is_here for host in hosts)
     defaults = {"drift": False, "protect": not on_this_machine, "purgeOnDestroy": False}

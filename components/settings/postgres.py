@@ -159,21 +159,23 @@ def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
         table.refuse(key, "only beside postgres.address, for a server that is there already")
     names = [host.name for host in hosts]
     host = table.choice("host", names, only(names))
-    local = any(candidate.name == host and candidate.is_here for candidate in hosts)
-    if local:
+    chosen = next((candidate for candidate in hosts if candidate.name == host), None)
+    local = chosen is not None and chosen.is_here
+    on_linux = not local and (chosen is None or chosen.windows is None)
+    if not on_linux:
         for key in ("version", "aptSource", "monitoringFrom"):
             table.refuse(key, "only for a cluster on a Linux host")
-    version = None if local else _version(table)
+    version = _version(table) if on_linux else None
     return PostgresSettings(
         host=host,
         # this machine may well have a PostgreSQL of its own
         port=table.port("port", 54320 if local else 5432),
         max_connections=_max_connections(table),
         version=str(version or ""),
-        apt_source=None if local else _apt_source(table, version),
+        apt_source=_apt_source(table, version) if on_linux else None,
         memory_mib=table.optional_integer("memoryMib", minimum=256, maximum=16 * 1024**2),
         settings=_settings(table, EMBEDDED_VERSION if local else version),
-        monitoring_from=() if local else _monitoring_from(table),
+        monitoring_from=_monitoring_from(table) if on_linux else (),
     )
 
 

@@ -18,9 +18,7 @@ function create {
 function Expand-Programs($programs) {
     $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
     if ($problem -ne '') { fail $problem }
-    Remove-Directory "$programs.new"
-    Add-Type -AssemblyName 'System.IO.Compression.FileSystem'
-    [IO.Compression.ZipFile]::ExtractToDirectory($postgresql_archive, "$programs.new")
+    Expand-Given $postgresql_archive "$programs.new"
     if (-not [IO.File]::Exists("$programs.new/pgsql/bin/postgres.exe")) {
         fail "$postgresql_archive has no pgsql/bin/postgres.exe. Take the zip of the binaries for Windows x86-64, not the installer."
     }

@@ -2,8 +2,23 @@
 # and is the way back; older ones go.
 
 function create {
+    Install-Python
     Install-Environment
     Remove-Superseded
+}
+
+# Where the host has none of its own: python.exe is at the top of the archive, or in `tools`, as nuget.org's package has it.
+function Install-Python {
+    if ($python_archive -eq '' -or [IO.File]::Exists($base_python)) { return }
+    $problem = Get-GivenProblem $python_archive $python_archive_sha256 'the archive of Python'
+    if ($problem -ne '') { fail $problem }
+    $place = [IO.Path]::GetDirectoryName($base_python)
+    Expand-Given $python_archive "$place.new"
+    $found = @("$place.new", "$place.new/tools" | Where-Object { [IO.File]::Exists("$_/python.exe") })
+    if ($found.Count -eq 0) { fail "$python_archive has no python.exe at its top or in tools. Take the package python of nuget.org, not the embeddable one." }
+    Remove-Directory $place
+    Move-Item -LiteralPath $found[0] -Destination $place
+    Remove-Directory "$place.new"
 }
 
 function Install-Environment {
@@ -27,7 +42,7 @@ function Install-Locked($name) {
     if ($wheel_directory -ne '') { $options = @('--no-index', '--find-links', $wheel_directory) + $options }
     $outcome = Get-Outcome "$directory/Scripts/python.exe" (@('-m', 'pip', 'install') + $options)
     if ($outcome.code -ne 0) {
-        fail "$name could not be installed: $(Get-End $outcome.lines)`nCheck the disk, and the directory of wheels (server.wheelDirectory) or the package index (pip config list)."
+        fail "$name could not be installed: $(Get-End $outcome.lines)`nCheck the disk, and the directory of wheels (wheelDirectory of this host in the stack file) or the package index (pip config list)."
     }
 }
 

@@ -7,7 +7,7 @@ function finding($text) { $null = $problems.Add("error: $text") }
 function note($text) { Write-Line "note: $text" }
 
 function create {
-    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Programs', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
+    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Programs', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
         try { & "Test-$check" } catch { finding "the check of $check broke: $_ See what is special about this host, or report it." }
     }
     if ($problems.Count -gt 0) { throw ($problems -join "`n") }
@@ -43,7 +43,7 @@ function Test-OpenSsh {
 }
 
 function Test-Programs {
-    $problem = Get-GivenProblem $shawl $shawl_sha256 'Shawl'
+    $problem = Get-GivenProblem $wrapper_source $wrapper_sha256 'Shawl'
     if ($problem -ne '' -and -not [IO.File]::Exists($wrapper)) { finding $problem }
     if ((Test-Role 'server') -or (Test-Role 'worker')) { Test-Python }
     if ((Test-Role 'postgres') -and -not [IO.Directory]::Exists("$runtime/postgresql")) {
@@ -54,11 +54,28 @@ function Test-Programs {
         finding "the Visual C++ runtime is missing, without which neither PostgreSQL nor some Python packages start. Install vc_redist.x64.exe: https://learn.microsoft.com/cpp/windows/latest-supported-vc-redist"
     }
     if ($wheel_directory -ne '' -and -not [IO.Directory]::Exists($wheel_directory)) {
-        finding "the directory of wheels $wheel_directory is not there. Fill it by make wheelhouse and copy it to this host, or say where it is: pulumi config set --path server.wheelDirectory DIRECTORY"
+        finding "the directory of wheels $wheel_directory is not there. Fill it by make wheelhouse and copy it to this host, or say where it is: wheelDirectory of this host in the stack file."
     }
 }
 
+function Test-Wheels {
+    if ($wheel_directory -eq '' -or -not [IO.Directory]::Exists($wheel_directory)) { return }
+    $there = @(Get-ChildItem -LiteralPath $wheel_directory -File | ForEach-Object { Get-Requirement ($_.Name -split '-') })
+    $missing = @(Split-Words $packages | Where-Object { (Get-Requirement ($_ -split '==')) -notin $there })
+    if ($missing.Count -gt 0) {
+        finding "$wheel_directory lacks $($missing.Count) wheels, the first of them $($missing[0]). Fill it by make wheelhouse for this Prefect version and for Windows, and copy it whole."
+    }
+}
+
+# Get-Requirement NAME VERSION...: as all spellings of the name have it, https://packaging.python.org/specifications/name-normalization
+function Get-Requirement([string[]] $words) { "$($words[0] -replace '[-_.]+', '-')==$($words[1])".ToLowerInvariant() }
+
 function Test-Python {
+    if ($python_archive -ne '' -and -not [IO.File]::Exists($base_python)) {
+        $problem = Get-GivenProblem $python_archive $python_archive_sha256 'the archive of Python'
+        if ($problem -ne '') { finding $problem }
+        return
+    }
     if (-not [IO.File]::Exists($base_python)) {
         finding "there is no Python at $base_python. Install one of 3.10 to 3.14 for all users, or say where it is in the stack file."
         return

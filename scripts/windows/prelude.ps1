@@ -103,6 +103,13 @@ function Get-GivenProblem($path, $sha256, $what) {
     ''
 }
 
+# Expand-Given ARCHIVE DIRECTORY: made anew, with what the zip has
+function Expand-Given($archive, $directory) {
+    Remove-Directory $directory
+    Add-Type -AssemblyName 'System.IO.Compression.FileSystem'
+    [IO.Compression.ZipFile]::ExtractToDirectory($archive, $directory)
+}
+
 # Set-Junction LINK TARGET: a directory by another name; unlike a symbolic link it needs no privilege
 function Set-Junction($link, $target) {
     Remove-Junction $link

@@ -19,9 +19,9 @@ function Get-State {
 
 function Install-Shawl {
     if ([IO.File]::Exists($wrapper)) { return }
-    $problem = Get-GivenProblem $shawl $shawl_sha256 'Shawl'
+    $problem = Get-GivenProblem $wrapper_source $wrapper_sha256 'Shawl'
     if ($problem -ne '') { fail $problem }
-    Copy-Item -LiteralPath $shawl -Destination "$wrapper.new" -Force
+    Copy-Item -LiteralPath $wrapper_source -Destination "$wrapper.new" -Force
     # Windows asks before it runs what came from the Internet, and a service has nobody to answer
     Unblock-File -LiteralPath "$wrapper.new"
     Move-Item -LiteralPath "$wrapper.new" -Destination $wrapper -Force

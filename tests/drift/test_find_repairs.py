@@ -12,7 +12,7 @@ import pytest
 
 from components import drift
 from components.drift import HERE, DriftError, find_repairs, last_runs, read_answer, repairs
-from components.platforms import Commands, HostFile, LastRun, Local, WindowsPrograms
+from components.platforms import Commands, GivenFile, HostFile, LastRun, Local, WindowsPrograms
 from components.settings import HostSettings
 
 SECRET_MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -179,7 +179,7 @@ class TestOnThisMachine:
     def test_a_host_whose_platform_cannot_tell_is_a_warning(self, exported: Path, warnings: list[str]) -> None:
         connection = {"host": "192.0.2.1", "port": 22, "user": "ops"}
         exported.write_text(state(resource("a", type_="command:remote:Command", connection=connection)))
-        programs = WindowsPrograms(python="C:/python.exe", shawl="C:/shawl.exe", shawl_sha256="0" * 64)
+        programs = WindowsPrograms(python="C:/python.exe", wrapper=GivenFile(path="C:/shawl.exe", sha256="0" * 64))
         host = HostSettings(name="win", platform="windows", address="192.0.2.1", directory="C:/P", windows=programs)
         assert find_repairs([host], None) == {}
         assert warnings == ["Drift was not looked for on win: its platform cannot tell yet"]

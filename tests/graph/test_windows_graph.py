@@ -1,52 +1,32 @@
-"""The whole program on one Windows server: which scripts it runs there, with which settings, and who may read what.
-
-No stack file can name such a host yet, so it takes the place of this machine after the stack file was read.
-"""
+"""The whole program on one Windows server: which scripts it runs there, with which settings, and who may read what."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from components.platforms import WindowsPrograms
 from components.platforms.powershell import PLACE
 from components.platforms.windows_service import service_sid
-from components.settings import HostSettings, loading
-from components.settings.hosts import read_hosts
-from components.settings.table import Table
 from tests.graph.recorder import Graph, is_secret, record, text
 from tests.loopback_ports import free_port
 from tests.platforms.windows_transport import Arrived, read
 from tests.scripts.powershell_commands import GIVEN, SETTINGS
 from tests.settings.stack_file import SECRETS, stack_file
 
-HOST = HostSettings(
-    name="this-machine",
-    platform="windows",
-    address="203.0.113.10",
-    user="Administrator",
-    host_key="ssh-ed25519 AAAA",
-    directory="D:/Prefect",
-    windows=WindowsPrograms(
-        python="C:/Python312/python.exe",
-        shawl="D:/offline/shawl.exe",
-        shawl_sha256="ab" * 32,
-        postgresql_archive="D:/offline/postgresql.zip",
-        postgresql_archive_sha256="cd" * 32,
-    ),
-)
+HOST = {
+    "platform": "windows",
+    "address": "203.0.113.10",
+    "hostKey": "ssh-ed25519 AAAA",
+    "directory": "D:/Prefect",
+    "python": {"executable": "C:/Python312/python.exe"},
+    "shawl": {"executable": "D:/offline/shawl.exe", "sha256": "ab" * 32},
+    "postgresql": {"archive": "D:/offline/postgresql.zip", "sha256": "cd" * 32},
+}
 
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    def on_windows(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ...]:
-        assert [host.name for host in read_hosts(table, stack, user_id)] == [HOST.name]
-        # the tunnel listens in earnest, as long as this process lives
-        return (replace(HOST, tunnel_port=free_port()),)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "read_hosts", on_windows)
-        return record(stack_file())
+    # the tunnel listens in earnest, as long as this process lives
+    return record(stack_file(hosts={"windows-1": {**HOST, "tunnelPort": free_port()}}))
 
 
 def steps(graph: Graph) -> dict[str, Arrived]:
@@ -73,7 +53,7 @@ def test_every_script_gets_all_the_settings_that_it_reads(graph: Graph) -> None:
 
 def test_every_script_that_a_stack_needs_is_there(graph: Graph) -> None:
     ran = {script_of(arrived) for arrived in steps(graph).values()}
-    assert ran == SETTINGS.keys() - {"firewall"}
+    assert ran == SETTINGS.keys()
 
 
 def test_secrets_are_in_files_of_one_service_or_in_settings_of_one_script(graph: Graph) -> None:

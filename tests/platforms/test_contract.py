@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.platforms import (
+    GivenFile,
     HostFile,
     Linux,
     Local,
@@ -23,7 +24,9 @@ from tests.settings.stack_file import CHECKOUT
 POSIX: list[Platform] = [Linux(), Local("/srv/prefect")]
 PLATFORMS: list[Platform] = [
     *POSIX,
-    Windows("D:/Prefect", WindowsPrograms(python="C:/python.exe", shawl="D:/shawl.exe", shawl_sha256="ab" * 32)),
+    Windows(
+        "D:/Prefect", WindowsPrograms(python="C:/python.exe", wrapper=GivenFile(path="D:/shawl.exe", sha256="ab" * 32))
+    ),
 ]
 """That they satisfy the protocol is checked by mypy, on these very lines."""
 

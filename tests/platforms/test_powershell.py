@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.platforms import HostFile, Windows, WindowsPrograms
+from components.platforms import GivenFile, HostFile, Windows, WindowsPrograms
 from components.platforms.powershell import LONGEST_COMMAND, PLACE, TAKEN, command, script_commands, script_payload
 from tests.platforms.windows_transport import DamagedError, function_of, read
 
 WINDOWS = Windows(
-    "D:/Prefect", WindowsPrograms(python="C:/Python/python.exe", shawl="C:/shawl.exe", shawl_sha256="ab" * 32)
+    "D:/Prefect",
+    WindowsPrograms(python="C:/Python/python.exe", wrapper=GivenFile(path="C:/shawl.exe", sha256="ab" * 32)),
 )
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True).filter(lambda name: name not in TAKEN)

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components.platforms import Service, Windows, WindowsPrograms
+from components.platforms import GivenFile, Service, Windows, WindowsPrograms
 from components.platforms.windows_service import account, command_line, service_sid
 
 WINDOWS = Windows(
-    "D:/Prefect", WindowsPrograms(python="C:/Python/python.exe", shawl="C:/shawl.exe", shawl_sha256="AB" * 32)
+    "D:/Prefect",
+    WindowsPrograms(python="C:/Python/python.exe", wrapper=GivenFile(path="C:/shawl.exe", sha256="AB" * 32)),
 )
 
 SERVICE = Service(
@@ -137,5 +138,5 @@ class TestDefinition:
         assert "prefect-postgresql" not in WINDOWS.service_definition(SERVICE).content
 
     def test_another_shawl_stands_beside_the_one_that_runs(self) -> None:
-        other = Windows("D:/Prefect", WindowsPrograms(python="p", shawl="s", shawl_sha256="cd" * 32))
+        other = Windows("D:/Prefect", WindowsPrograms(python="p", wrapper=GivenFile(path="s", sha256="cd" * 32)))
         assert other.wrapper != WINDOWS.wrapper

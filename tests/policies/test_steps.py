@@ -2,14 +2,16 @@
 
 import pytest
 
-from components.platforms import HostFile, Linux, Local, Platform, Service, Windows, WindowsPrograms
+from components.platforms import GivenFile, HostFile, Linux, Local, Platform, Service, Windows, WindowsPrograms
 from policies.resources import UNKNOWN, Resource, Secret
 from policies.steps import ON_SERVERS, Script, WrittenFile, step
 
 PLATFORMS: tuple[Platform, ...] = (
     Linux(),
     Local("/srv/it's here"),
-    Windows("D:/Prefect", WindowsPrograms(python="C:/python.exe", shawl="D:/shawl.exe", shawl_sha256="ab" * 32)),
+    Windows(
+        "D:/Prefect", WindowsPrograms(python="C:/python.exe", wrapper=GivenFile(path="D:/shawl.exe", sha256="ab" * 32))
+    ),
 )
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 

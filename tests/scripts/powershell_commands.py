@@ -46,7 +46,10 @@ COMMANDS: dict[str, set[str]] = {
 PROGRAMS = {"icacls.exe", "sc.exe"}
 """Windows' own, named with .exe: `sc` alone is Set-Content in PowerShell 5.1."""
 
-GIVEN = {"root", "base_python", "shawl", "shawl_sha256", "wrapper", "postgresql_archive", "postgresql_archive_sha256"}
+GIVEN = {
+    *("root", "wrapper", "wrapper_source", "wrapper_sha256", "base_python"),
+    *("python_archive", "python_archive_sha256", "postgresql_archive", "postgresql_archive_sha256"),
+}
 """Settings that every script gets from its platform."""
 
 SETTINGS: dict[str, set[str]] = {
@@ -59,7 +62,7 @@ SETTINGS: dict[str, set[str]] = {
     "install-runtime": {"lock", "directory", "wheel_directory"},
     "measure-memory": set(),
     "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
-    "preflight": {"ports", "roles", "names", "wheel_directory"},
+    "preflight": {"ports", "roles", "names", "packages", "wheel_directory"},
     "prepare-host": {"ports", "purge"},
     "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},
     "set-postgresql-password": {"password"},

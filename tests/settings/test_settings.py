@@ -134,7 +134,7 @@ BAD_VALUES: list[tuple[str, Any, str, str]] = [
     # key, value, what is said of it, and the value that the command to paste sets
     ("hosts.box.platform", None, "is missing", "local"),
     ("hosts.box.platform", "locale", "did you mean local?", "local"),
-    ("hosts.box.platform", "windows", "is 'windows'", "local"),
+    ("hosts.box.platform", "solaris", "is 'solaris'", "local"),
     ("hosts.box.platform", 3, "is 3", "local"),
     ("hosts.box.directory", "relative/path", "is 'relative/path'", "/srv/prefect"),
     ("hosts.box.directory", "/srv/two words", "is '/srv/two words'", "/srv/prefect"),

@@ -14,6 +14,10 @@ from tests.platforms.windows_transport import Arrived, DamagedError, function_of
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "windows"
 
 
+FACTS = {"measure-memory": "memory_mib=8192", "install-postgresql": "postgres (PostgreSQL) 17.6"}
+"""What scripts tell of the host that Pulumi goes on with."""
+
+
 def name_of(arrived: Arrived) -> str:
     """Return which of scripts/windows this is."""
     (name,) = (path.stem for path in SCRIPTS.glob("*.ps1") if arrived.script.endswith(path.read_text()))
@@ -27,7 +31,7 @@ def answer(known: dict[str, object], function: str, name: str, settings: dict[st
         known.pop(what, None)
         return f"changed: removed {what}"
     before, known[what] = known.get(what), settings
-    return f"{'unchanged' if before == settings else 'changed'}: {what}"
+    return f"{'unchanged' if before == settings else 'changed'}: {FACTS.get(name, what)}"
 
 
 def main() -> int:

@@ -1,44 +1,17 @@
 """A Windows server brought up, changed and destroyed by the real Pulumi, over real SSH. Windows itself is played."""
 
 import secrets
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from components.platforms.windows_service import service_sid
 from tests.hosts.pulumi_stack import PulumiError, PulumiStack
-from tests.windows.windows_host import Step, WindowsHost, windows_host
+from tests.windows.story import Story, assert_in_this_order
+from tests.windows.windows_host import windows_host
 
 PROGRAM = Path(__file__).parent / "program"
 SECRETS = {"token": f"token-{secrets.token_hex(8)}", "password": f"password-{secrets.token_hex(8)}"}
-
-
-@dataclass
-class Part:
-    """One command that Pulumi carried out."""
-
-    printed: str
-    steps: list[Step]
-    """On the host."""
-    logins: int
-
-    @property
-    def names(self) -> list[str]:
-        return [step.name for step in self.steps]
-
-
-@dataclass
-class Story:
-    """A stack's life, from the first `up` to its end."""
-
-    parts: dict[str, Part] = field(default_factory=dict)
-    state: str = ""
-    """As Pulumi keeps it, while the stack was up."""
-
-    def keep(self, name: str, host: WindowsHost, printed: str) -> None:
-        logins = host.server.logins - sum(part.logins for part in self.parts.values())
-        self.parts[name] = Part(printed, host.steps(), logins)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +31,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         told.keep("lost input", host, str(failed.value))
         told.keep("destruction", host, stack.run("destroy", "--yes", "--skip-preview"))
     return told
-
-
-def assert_in_this_order(names: list[str], wanted: list[str]) -> None:
-    places = [names.index(name) for name in wanted]
-    assert places == sorted(places), names
 
 
 @pytest.mark.parametrize(

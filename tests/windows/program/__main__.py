@@ -3,7 +3,7 @@
 import pulumi
 
 from components.host import Host, HostArgs
-from components.platforms import HostFile, Service, WindowsPrograms
+from components.platforms import GivenFile, HostFile, Service, WindowsPrograms
 from components.prefect_runtime import PrefectRuntime, PrefectRuntimeArgs
 from components.settings import HostSettings
 
@@ -20,11 +20,12 @@ host = Host(
             host_key=config.require("hostKey"),
             directory="D:/Prefect",
             windows=WindowsPrograms(
-                python="C:/Program Files/Python312/python.exe", shawl="D:/offline/shawl.exe", shawl_sha256="ab" * 32
+                python="C:/Program Files/Python312/python.exe",
+                wrapper=GivenFile(path="D:/offline/shawl.exe", sha256="ab" * 32),
             ),
             ports=(("webPort", 8099),),
         ),
-        purpose={"roles": "server", "names": "", "wheel_directory": "D:/offline/wheels"},
+        purpose={"roles": "server", "names": "", "packages": "", "wheel_directory": "D:/offline/wheels"},
         ssh_private_key=config.require_secret("sshPrivateKey"),
     ),
 )

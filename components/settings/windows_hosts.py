@@ -1,0 +1,72 @@
+"""Windows servers of a stack file: what their owner has put there."""
+
+from components.platforms.windows import DIRECTORY, GivenFile, WindowsPrograms
+from components.settings.table import Table
+
+_PATH = r"[A-Za-z]:(/[\w.@+~ ()-]*[\w@+~)])+"
+_PATH_RULE = "a full path with forward slashes"
+POSTGRESQL_EXAMPLE = "D:/offline/postgresql-17.6-1-windows-x64-binaries.zip"
+PYTHON_EXAMPLE = "C:/Program Files/Python312/python.exe"
+
+_SHA256 = r"[0-9A-Fa-f]{64}"
+_SHA256_RULE = "the SHA-256 of that file, 64 hexadecimal digits, as in PowerShell: (Get-FileHash FILE).Hash"
+
+
+def read_directory(table: Table) -> str:
+    """Return where a Windows server keeps everything of Prefect."""
+    # some scripts are told of several files in one line, with blanks between them
+    return table.text(
+        "directory",
+        DIRECTORY,
+        allowed=f"{_PATH_RULE} and without blanks, at most 60 characters",
+        example="D:/Prefect",
+        pattern=r"(?=.{4,60}$)[A-Za-z]:(/[\w.@+~-]*[\w@+~-])+",
+    )
+
+
+def read_programs(table: Table) -> WindowsPrograms:
+    """Return what the owner of a Windows server has put there; what its uses need is checked by `check_uses`."""
+    python, python_archive = _python(table)
+    return WindowsPrograms(
+        python=python,
+        python_archive=python_archive,
+        wrapper=_file_of(table, "shawl", "executable", "D:/offline/shawl.exe"),
+        postgresql=_file_of(table, "postgresql", "archive", POSTGRESQL_EXAMPLE) if table.has("postgresql") else None,
+        wheel_directory=table.text(
+            "wheelDirectory",
+            "",
+            allowed=f"{_PATH_RULE} of a directory with what make wheelhouse downloads",
+            example="D:/offline/wheels",
+            pattern=f"|{_PATH}",
+        ),
+    )
+
+
+def _python(table: Table) -> tuple[str, GivenFile | None]:
+    entry = table.table("python")
+    if entry is None:
+        return "", None
+    executable, archive = "", None
+    if entry.has("archive") or entry.has("sha256"):
+        entry.refuse("executable", "where there is no python.archive")
+        archive = _file(entry, "archive", "D:/offline/python.3.12.10.nupkg")
+    else:
+        executable = _path(entry, "executable", PYTHON_EXAMPLE)
+    entry.finish()
+    return executable, archive
+
+
+def _file_of(table: Table, name: str, kind: str, example: str) -> GivenFile:
+    entry = table.table(name) or Table(table.problems, table.path(name), {})
+    found = _file(entry, kind, example)
+    entry.finish()
+    return found
+
+
+def _file(entry: Table, kind: str, example: str) -> GivenFile:
+    sha256 = entry.text("sha256", allowed=_SHA256_RULE, example="0" * 64, pattern=_SHA256)
+    return GivenFile(path=_path(entry, kind, example), sha256=sha256.lower())
+
+
+def _path(entry: Table, name: str, example: str) -> str:
+    return entry.text(name, allowed=_PATH_RULE, example=example, pattern=_PATH)

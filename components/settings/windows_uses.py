@@ -1,0 +1,64 @@
+"""What Windows servers are used for: what they lack for that, and what cannot be there."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from components.platforms import WindowsPrograms
+from components.settings.hosts import HostSettings
+from components.settings.postgres import PostgresSettings
+from components.settings.server import ServerSettings
+from components.settings.table import Problems
+from components.settings.windows_hosts import POSTGRESQL_EXAMPLE, PYTHON_EXAMPLE
+from components.settings.workers import WorkerSettings
+
+
+def check_uses(
+    problems: Problems,
+    hosts: Iterable[HostSettings],
+    *,
+    postgres: PostgresSettings,
+    server: ServerSettings,
+    workers: Sequence[WorkerSettings],
+) -> None:
+    """Note what a Windows server lacks for what runs on it, and what cannot be there."""
+    windows = {host.name: host.windows for host in hosts if host.windows}
+    for name, programs in windows.items():
+        _check_database(problems, name, programs, postgres)
+        python_users = [*(["server"] if name in server.hosts else [])]
+        python_users += [f"workers.{worker.name}" for worker in workers if worker.host == name]
+        _check_python(problems, name, programs, python_users)
+    _check_network(problems, windows, postgres, server, workers)
+
+
+def _check_database(problems: Problems, name: str, programs: WindowsPrograms, postgres: PostgresSettings) -> None:
+    key = f"hosts.{name}.postgresql"
+    if name == postgres.host and programs.postgresql is None:
+        rule = "the full path of the zip of PostgreSQL's binaries for Windows x86-64, beside its sha256"
+        problems.add(f"{key}.archive", "is missing, and postgres.host is this host", rule, POSTGRESQL_EXAMPLE)
+    elif name != postgres.host and programs.postgresql is not None:
+        problems.add_needless(key, "is set, but nobody uses it", "only on postgres.host")
+
+
+def _check_python(problems: Problems, name: str, programs: WindowsPrograms, users: Sequence[str]) -> None:
+    key = f"hosts.{name}.python.executable"
+    is_there = programs.python or programs.python_archive or key in {problem.key for problem in problems.found}
+    if users and not is_there:
+        rule = "the full path of an installed python.exe; or python.archive and python.sha256"
+        problems.add(key, f"is missing, and {users[0]} is on this host", rule, PYTHON_EXAMPLE)
+
+
+def _check_network(
+    problems: Problems,
+    windows: Collection[str],
+    postgres: PostgresSettings,
+    server: ServerSettings,
+    workers: Sequence[WorkerSettings],
+) -> None:
+    """Note what would have to come over the network, where nothing on Windows shows a certificate."""
+    for host in server.hosts:
+        if postgres.host in windows and host != postgres.host:
+            allowed = f"{postgres.host}: PostgreSQL on Windows serves its own host alone; or a database on a Linux host"
+            problems.add_of_wrong_type("server.hosts", f"is {host}", allowed, postgres.host, element="[0]")
+    for worker in workers:
+        for host in {*server.hosts} & {*windows} - {worker.host}:
+            allowed = f"{host}: a Prefect server on Windows serves its own host alone; or a server on a Linux host"
+            problems.add(f"workers.{worker.name}.host", f"is {worker.host!r}", allowed, host)

@@ -1,0 +1,160 @@
+"""examples/windows.yaml brought up, changed, upgraded and destroyed by the program itself.
+
+Pulumi, SSH and its tunnels, PostgreSQL and Prefect's API are real. Windows is played, and so is the worker.
+"""
+
+import contextlib
+import secrets
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.hosts.pulumi_stack import PulumiStack
+from tests.plugins.postgresql_server import PostgresqlServer
+from tests.plugins.postgresql_server import serving as postgresql
+from tests.prefect_runtime import PrefectServer, prefect_server
+from tests.settings.stack_file import CHECKOUT, PROJECT
+from tests.windows.played_worker import playing_worker
+from tests.windows.story import Story, assert_in_this_order
+from tests.windows.windows_host import WindowsHost, windows_host
+
+OLD, NEW = "3.8.7", "3.8.8"
+SECRETS = {
+    "databasePassword": secrets.token_hex(20),
+    "databaseAdminPassword": secrets.token_hex(20),
+    "authString": f"admin:{secrets.token_hex(20)}",
+    "encryptionKey": f"{secrets.token_urlsafe(32)}=",
+    "secretBlock-example": f"what only flows may know {secrets.token_hex(8)}",
+}
+
+
+def program(directory: Path, host: WindowsHost, database: PostgresqlServer, server: PrefectServer) -> Path:
+    """Return a directory with the program and the example, whose host is the played one."""
+    prefix = PROJECT["name"]
+    example: dict[str, Any] = yaml.safe_load((CHECKOUT / "examples" / "windows.yaml").read_text())["config"]
+    example[f"{prefix}:hosts"]["windows-1"] |= {
+        "address": "127.0.0.1",
+        "port": host.server.port,
+        "user": host.configuration["user"],
+        "hostKey": host.configuration["hostKey"],
+    }
+    example[f"{prefix}:postgres"] = {"port": database.port}
+    example[f"{prefix}:server"] = {"version": OLD, "port": urllib.parse.urlsplit(server.api_url).port}
+    example[f"{prefix}:protect"] = "false"
+    directory.mkdir()
+    (directory / "__main__.py").write_text((CHECKOUT / "__main__.py").read_text())
+    # the environment that runs the tests has what the program needs
+    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({**PROJECT, "runtime": "python"}))
+    (directory / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": example}))
+    return directory
+
+
+@contextlib.contextmanager
+def played(directory: Path) -> Iterator[tuple[WindowsHost, PulumiStack]]:
+    """Give the host, with a database and a server on its loopback, and the stack, which was never up."""
+    with contextlib.ExitStack() as running:
+        host = running.enter_context(windows_host())
+        database = running.enter_context(postgresql())
+        # as the script set-postgresql-password would
+        database.query(f"ALTER ROLE postgres PASSWORD '{SECRETS['databaseAdminPassword']}'")
+        (directory / "prefect").mkdir()
+        server = running.enter_context(prefect_server(directory / "prefect", auth_string=SECRETS["authString"]))
+        running.enter_context(playing_worker(server.api_url, server.auth_string))
+        stack = PulumiStack(program(directory / "source", host, database, server), directory)
+        stack.configure({**SECRETS, "sshPrivateKey": host.key}, secret=True)
+        yield host, stack
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Let it happen once, for all tests to look at."""
+    told = Story()
+    with played(tmp_path_factory.mktemp("stack")) as (host, stack):
+        told.keep("preview", host, stack.preview())
+        told.keep("first up", host, stack.up())
+        told.keep("second up", host, stack.up())
+        stack.run("config", "set", "--path", "server.logLevel", "WARNING")
+        told.keep("change", host, stack.up())
+        stack.run("config", "set", "--path", "server.version", NEW)
+        told.keep("upgrade", host, stack.up())
+        told.state = "".join(path.read_text() for path in stack.state.rglob("*.json"))
+        told.keep("destruction", host, stack.run("destroy", "--yes", "--skip-preview"))
+    return told
+
+
+def test_a_preview_goes_to_no_host(story: Story) -> None:
+    assert (story.parts["preview"].steps, story.parts["preview"].logins) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["preflight", "prepare-host", "install-postgresql", "create-postgresql-cluster prefect-postgresql"],
+        ["create-postgresql-cluster prefect-postgresql", "service prefect-postgresql", "set-postgresql-password"],
+        ["set-postgresql-password", "migrate-prefect-database prefect-server", "service prefect-server"],
+        ["install-runtime", "migrate-prefect-database prefect-server"],
+        ["service prefect-server", "service prefect-worker-default"],
+    ],
+    ids=["programs", "database", "server", "runtime", "worker"],
+)
+def test_everything_is_done_in_its_order(story: Story, order: list[str]) -> None:
+    assert_in_this_order(story.parts["first up"].names, order)
+
+
+def test_it_ends_with_a_flow_run_that_completed(story: Story) -> None:
+    assert "COMPLETED" in story.parts["first up"].printed
+
+
+def test_a_second_up_does_nothing(story: Story) -> None:
+    second = story.parts["second up"]
+    assert second.steps == []
+    assert "unchanged" in second.printed
+
+
+def test_a_setting_of_the_server_restarts_the_server_alone(story: Story) -> None:
+    services = [name for name in story.parts["change"].names if name.startswith("service ")]
+    assert services == ["service prefect-server"]
+
+
+def test_an_upgrade_installs_migrates_and_restarts_in_that_order(story: Story) -> None:
+    names = story.parts["upgrade"].names
+    assert_in_this_order(
+        names,
+        [
+            *("install-runtime", "migrate-prefect-database prefect-server"),
+            *("service prefect-server", "service prefect-worker-default"),
+        ],
+    )
+    assert "service prefect-postgresql" not in names
+
+
+def test_destroying_stops_services_before_it_removes_what_they_run_from(story: Story) -> None:
+    destruction = story.parts["destruction"]
+    assert {step.function for step in destruction.steps} == {"delete"}
+    services = ["service prefect-worker-default", "service prefect-server", "service prefect-postgresql"]
+    assert_in_this_order(destruction.names, [*services, "prepare-host"])
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_in_no_command_line_no_output_and_no_state(story: Story, name: str) -> None:
+    assert [part for part, told in story.parts.items() if SECRETS[name] in told.printed] == []
+    assert not any(SECRETS[name] in step.command for part in story.parts.values() for step in part.steps)
+    assert SECRETS[name] not in story.state
+
+
+def test_a_secret_goes_to_those_who_need_it_and_to_nobody_else(story: Story) -> None:
+    readers = {
+        name: {step.name.rpartition("/")[2] for step in story.parts["first up"].steps if secret in str(step.settings)}
+        for name, secret in SECRETS.items()
+    }
+    assert readers == {
+        "databasePassword": {"prefect-server.secrets.env"},
+        "databaseAdminPassword": {"set-postgresql-password"},
+        "authString": {"prefect-server.secrets.env", "prefect-worker-default.secrets.env"},
+        "encryptionKey": {"prefect-server.secrets.env"},
+        "secretBlock-example": set(),
+    }
