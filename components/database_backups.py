@@ -75,7 +75,11 @@ class DatabaseBackups(pulumi.ComponentResource):
         }
         prepared = on.script("prepare", "prepare-backups", place, after=args.ready, protect=args.protect)
         self._ready = [
-            *(on.program(program, program, after=[prepared]) for program in PROGRAMS),
+            *(
+                on.program(program, program, after=[prepared])
+                for program in PROGRAMS
+                if args.host.platform.has_program(program)
+            ),
             *_configuration(on, args, prepared),
         ]
         for suffix, task in tasks(on, args).items():
@@ -116,13 +120,13 @@ def password_lines(passwords: Mapping[str, str]) -> str:
 
 def tasks(on: HostScope, args: DatabaseBackupsArgs) -> dict[str, ScheduledTask]:
     """Return what is run at set times."""
-    quarter_of_an_hour = HOUR // 4
+    quarter_of_an_hour, platform = HOUR // 4, args.host.platform
 
     def task(name: str, description: str, program: str, schedule: str) -> ScheduledTask:
         return ScheduledTask(
             name=name,
             description=f"Prefect database: {description}",
-            command=(on.path("runtime", "bin", program),),
+            command=(platform.program(program).path,),
             user=USER,
             schedule=schedule,
             random_delay_seconds=quarter_of_an_hour,
@@ -130,7 +134,7 @@ def tasks(on: HostScope, args: DatabaseBackupsArgs) -> dict[str, ScheduledTask]:
             time_limit_seconds=12 * HOUR,
             writes=(args.settings.directory, on.path("data", "backups")),
             after=(args.database_service,) if args.database_service else (),
-            on_failure=(on.path("runtime", "bin", "send-alert"),),
+            on_failure=(platform.program("send-alert").path,),
         )
 
     return {

@@ -1,4 +1,4 @@
-"""The firewall of one Linux host: what may reach it, and nothing else."""
+"""The firewall of one server: what may reach it, and nothing else."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ import pulumi
 
 from components.firewall_rules import Opening, firewall_rules, opening_words
 from components.host import Host
-from components.platforms import HostFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,8 @@ class HostFirewallArgs:
 class HostFirewall(pulumi.ComponentResource):
     """Rules in a table of their own, loaded at boot, taken back by themselves if SSH does not pass them.
 
-    A host has one firewall: where ufw or firewalld is active, the same ports are opened there instead.
+    A host has one firewall: where ufw or firewalld is active, the same ports are opened there instead. On Windows they
+    are opened in Windows Firewall, which keeps the rules that it has.
     """
 
     ready: pulumi.Resource
@@ -38,9 +38,8 @@ class HostFirewall(pulumi.ComponentResource):
         super().__init__("prefect-selfhost:index:HostFirewall", name, None, opts)
         on = args.host.scope(self, name)
         self.openings = opening_words(args.openings)
-        text = firewall_rules(args.ssh_port, args.openings)
-        rules = HostFile(path=on.path("configuration", "firewall.nft"), content=text)
-        written = on.file("rules", rules)
-        settings = {"rules": rules.path, "openings": self.openings}
-        self.ready = on.script("loaded", "firewall", settings, reads=[written]).resource
+        rules = args.host.platform.firewall_file(firewall_rules(args.ssh_port, args.openings))
+        settings = {**({"rules": rules.path} if rules else {}), "openings": self.openings}
+        written = [on.file("rules", rules)] if rules else []
+        self.ready = on.script("loaded", "firewall", settings, reads=written).resource
         self.register_outputs({"openings": self.openings})

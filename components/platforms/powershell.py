@@ -62,6 +62,11 @@ def payload(name: str, settings: Mapping[str, str]) -> str:
     return envelope(settings, "\n".join([_text("prelude"), _text(name)]))
 
 
+def prelude() -> str:
+    """Return the words of every script."""
+    return _text("prelude")
+
+
 def envelope(settings: Mapping[str, str], script: str) -> str:
     """Return settings and the text of a script as the bootstrap reads them."""
     body = json.dumps({"settings": settings, "script": script}, indent=1).removeprefix("{\n")

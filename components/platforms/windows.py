@@ -21,6 +21,9 @@ from components.platforms.contract import (
 )
 from components.platforms.steps import Script, WrittenFile
 from components.platforms.windows_service import definition, service_sid
+from components.platforms.windows_task import command, task_xml
+
+PROGRAMS = SCRIPTS / "windows" / "programs"
 
 EVERYBODY = "S-1-5-32-545"
 """The group of all users, by its SID: names of groups are translated.
@@ -134,24 +137,36 @@ class Windows:
             return self.programs.python
         return self.path("runtime", f"python-{archive.sha256[:8].lower()}", "python.exe")
 
+    def has_program(self, name: str) -> bool:
+        """Return whether there is scripts/windows/programs/`name`.ps1."""
+        return (PROGRAMS / f"{name}.ps1").exists()
+
     def program(self, name: str) -> HostFile:
-        """Not offered yet: backups, certificates and alerts are programs for Linux."""
-        raise NotImplementedError(f"the platform windows has no program {name}")
+        """Return a PowerShell program."""
+        text = (PROGRAMS / f"{name}.ps1").read_text(encoding="ascii")
+        return HostFile(path=self.path("runtime", "bin", f"{name}.ps1"), content=text)
 
     def task_definitions(self, task: ScheduledTask) -> dict[str, HostFile]:
-        """Not offered yet, as no program is."""
-        raise NotImplementedError(f"the platform windows cannot schedule {task.name}")
+        """Return the task as Task Scheduler reads it."""
+        text = task_xml(task, command(self.program("run-task").path, task))
+        return {"definition": HostFile(path=self.path("configuration", "tasks", f"{task.name}.xml"), content=text)}
+
+    def firewall_file(self, rules: str) -> None:
+        """Return none: Windows Firewall drops what no rule lets in, and has a rule for each port."""
 
     def environment_file(self, variables: Mapping[str, str]) -> str:
         """Return NAME=value lines, taken literally by launch.py."""
         return bash.environment_lines(variables)
 
     def host_files(self) -> dict[str, HostFile]:
-        """Return the requirements of pip itself, and the program that gives a service its environment."""
+        """Return the requirements of pip, the program that gives a service its environment, and what all tasks need."""
         launcher = (SCRIPTS / "templates" / "launch.py").read_text()
         return {
             "pip-requirements": requirements_file(self, "pip"),
             "launcher": HostFile(path=self.launcher, content=launcher),
+            "words": HostFile(path=self.path("runtime", "bin", "prelude.ps1"), content=powershell.prelude()),
+            "programs": self.program("programs"),
+            "task-runner": self.program("run-task"),
         }
 
     def _given(self) -> dict[str, str]:

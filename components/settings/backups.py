@@ -4,7 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from components.platforms.windows_task import SCHEDULE as WINDOWS_SCHEDULE
+from components.settings.hosts import HostSettings
 from components.settings.table import Problems, Table
+from components.settings.windows_hosts import DIRECTORY as WINDOWS_DIRECTORY
 
 _DAYS = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 CALENDAR = re.compile(
@@ -14,6 +17,8 @@ CALENDAR_RULE = "a time of day, after days of the week or a date if you like, as
 
 COPY_SECRET = "backupCopyEnvironment"  # noqa: S105 - a key, not a secret
 
+WINDOWS_SCHEDULE_RULE = "a time of day such as 02:30, after days of the week if you like: Mon..Fri 02:30"
+
 DIRECTORY = r"(/[A-Za-z0-9._-]+){2,}"
 
 
@@ -22,7 +27,7 @@ class BackupSettings:
     """Backups of the Prefect database, on the host that can reach it."""
 
     directory: str
-    """Where they stand, in a directory of their own; default /var/backups/prefect."""
+    """Where they stand, in a directory of their own; default /var/backups/prefect, on Windows DIRECTORY/backups."""
     schedule: str
     """When one is made, in the host's time zone; default 02:30, every day."""
     keep: int
@@ -37,25 +42,25 @@ class BackupSettings:
     """When the newest is restored into a scratch database and checked; default Sunday 04:30."""
 
 
-def read_backups(table: Table, *, offered: bool) -> BackupSettings | None:
-    """Return what backups are made; None for none. `offered` tells whether the database's host can make any."""
+def read_backups(table: Table, host: HostSettings | None) -> BackupSettings | None:
+    """Return what backups are made; None for none. `host` is the one that the database is on, None for none of ours."""
+    offered = host is not None and host.platform != "local"
+    windows = host is not None and host.platform == "windows"
     enabled = table.boolean("enabled", offered)
     if enabled and not offered:
         table.problems.add(
             f"{table.key}.enabled", "is true", "false: a database on the platform local has no backups", "false"
         )
+    if windows:
+        table.refuse("copyTo", "only for a database on a Linux host: on Windows, copy the directory of backups away")
     settings = BackupSettings(
-        directory=table.text(
-            "directory",
-            "/var/backups/prefect",
-            allowed="a full path, at least two directories deep",
-            example="/var/backups/prefect",
-            pattern=DIRECTORY,
-        ),
-        schedule=_calendar(table, "schedule", "02:30"),
+        directory=_directory(table, host.directory if host and windows else ""),
+        schedule=_calendar(table, "schedule", "02:30", windows=windows),
         keep=table.integer("keep", 14, minimum=2, maximum=1000),
         keep_days=table.integer("keepDays", 30, minimum=1, maximum=3650),
-        copy_to=table.text(
+        copy_to=""
+        if windows
+        else table.text(
             "copyTo",
             "",
             allowed="a repository of restic, without credentials: those stand under backupCopyEnvironment",
@@ -63,7 +68,7 @@ def read_backups(table: Table, *, offered: bool) -> BackupSettings | None:
             pattern=r"|(?!.*://[^/]*@)[!-~]+",
         ),
         alert_after_hours=table.integer("alertAfterHours", 36, minimum=1, maximum=8760),
-        drill_schedule=_calendar(table, "drillSchedule", "Sun 04:30"),
+        drill_schedule=_calendar(table, "drillSchedule", "Sun 04:30", windows=windows),
     )
     table.finish()
     return settings if enabled else None
@@ -79,5 +84,17 @@ def check_copy_secret(problems: Problems, backups: BackupSettings | None, values
         problems.add_needless(COPY_SECRET, "is set, but nobody uses it", "only beside backups.copyTo")
 
 
-def _calendar(table: Table, name: str, default: str) -> str:
-    return table.text(name, default, allowed=CALENDAR_RULE, example=default, pattern=CALENDAR.pattern)
+def _directory(table: Table, windows: str) -> str:
+    """Return the directory of backups; `windows` is that of a Windows server, nothing for another host."""
+    default = f"{windows}/backups" if windows else "/var/backups/prefect"
+    if not table.has("directory"):
+        # that of the server may be wrong, which is told there
+        return default
+    rule = f"a full path{'' if windows else ', at least two directories deep'}, without blanks"
+    pattern = WINDOWS_DIRECTORY if windows else DIRECTORY
+    return table.text("directory", default, allowed=rule, example=default, pattern=pattern)
+
+
+def _calendar(table: Table, name: str, default: str, *, windows: bool) -> str:
+    rule, pattern = (WINDOWS_SCHEDULE_RULE, WINDOWS_SCHEDULE) if windows else (CALENDAR_RULE, CALENDAR.pattern)
+    return table.text(name, default, allowed=rule, example=default, pattern=pattern)

@@ -1,4 +1,4 @@
-"""What may reach the Linux hosts of a stack, besides SSH and what the stack's own parts need."""
+"""What may reach the servers of a stack, besides SSH and what the stack's own parts need."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ OPENING_RULE = "PORT/tcp or PORT/udp, alone or followed by: from ADDRESS (IP add
 
 @dataclass(frozen=True, kw_only=True)
 class FirewallSettings:
-    """The firewall of every Linux host."""
+    """The firewall of every server."""
 
     enabled: bool = True
     """Whether what is not let in by name is dropped; otherwise firewalls are the business of whoever runs the hosts."""
@@ -21,7 +21,7 @@ class FirewallSettings:
 
 
 def read_firewall(table: Table) -> FirewallSettings:
-    """Return the firewall of a stack's Linux hosts."""
+    """Return the firewall of a stack's servers."""
     texts = table.texts(
         "allow", allowed=OPENING_RULE, example="9100/tcp from 10.0.0.9", is_good=lambda text: _opening(text) is not None
     )

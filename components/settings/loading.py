@@ -111,8 +111,8 @@ class Settings:
     @property
     def firewalled_hosts(self) -> tuple[HostSettings, ...]:
         """The hosts whose firewall is ours."""
-        linux = [host for host in self.hosts if host.is_used and host.platform == "linux"]
-        return tuple(linux) if self.firewall.enabled else ()
+        servers = [host for host in self.hosts if host.is_used and not host.is_here]
+        return tuple(servers) if self.firewall.enabled else ()
 
     @property
     def database_clients(self) -> tuple[str, ...]:
@@ -279,8 +279,9 @@ def parse_settings(
     workers = read_workers(tables["workers"], hosts, pools)
     server = read_server(tables["server"], hosts)
     postgres = read_postgres(tables["postgres"], hosts, managed_postgres(azure, server.hosts))
-    nginx, backups = _on_linux_only(tables, hosts, postgres, server)
-    backups = with_blob_copies(problems, azure, backups, _named(hosts, postgres.host))
+    nginx = _nginx(tables["nginx"], hosts, server)
+    database_host = _named(hosts, postgres.host)
+    backups = with_blob_copies(problems, azure, read_backups(tables["backups"], database_host), database_host)
     firewall = read_firewall(tables["firewall"])
     objects = read_prefect_objects(problems, tables, values.keys(), secret_keys)
     check_certificate_secrets(problems, nginx, values, secret_keys)
@@ -329,15 +330,11 @@ def _named(hosts: tuple[HostSettings, ...], name: str) -> HostSettings | None:
     return next((host for host in hosts if host.name == name), None)
 
 
-def _on_linux_only(
-    tables: Mapping[str, Table], hosts: tuple[HostSettings, ...], postgres: PostgresSettings, server: ServerSettings
-) -> tuple[NginxSettings | None, BackupSettings | None]:
-    """Return what this machine does not need: nginx in front of the server, and backups."""
-    linux = {host.name for host in hosts if host.platform == "linux"}
+def _nginx(table: Table, hosts: tuple[HostSettings, ...], server: ServerSettings) -> NginxSettings | None:
+    """Return what stands in front of a server on a Linux host, and of no other."""
     servers = tuple(host for host in hosts if host.name in server.hosts)
-    wanted = {*server.hosts} & linux or not tables["nginx"].is_empty
-    nginx = read_nginx(tables["nginx"], servers) if wanted else None
-    return nginx, read_backups(tables["backups"], offered=postgres.host in linux)
+    wanted = any(host.platform == "linux" for host in servers) or not table.is_empty
+    return read_nginx(table, servers) if wanted else None
 
 
 def _read_outside(problems: Problems, values: Mapping[str, str]) -> dict[str, str]:

@@ -1,10 +1,14 @@
 """Windows servers of a stack file: what their owner has put there."""
 
-from components.platforms.windows import DIRECTORY, GivenFile, WindowsPrograms
+from components.platforms.windows import DIRECTORY as DEFAULT_DIRECTORY
+from components.platforms.windows import GivenFile, WindowsPrograms
 from components.settings.table import Table
 
 _PATH = r"[A-Za-z]:(/[\w.@+~ ()-]*[\w@+~)])+"
 _PATH_RULE = "a full path with forward slashes"
+DIRECTORY = r"[A-Za-z]:(/[\w.@+~-]*[\w@+~-])+"
+"""A full path without blanks, none of its names with a dot at its end, which Windows would take away."""
+
 POSTGRESQL_EXAMPLE = "D:/offline/postgresql-17.6-1-windows-x64-binaries.zip"
 PYTHON_EXAMPLE = "C:/Program Files/Python312/python.exe"
 
@@ -17,10 +21,10 @@ def read_directory(table: Table) -> str:
     # some scripts are told of several files in one line, with blanks between them
     return table.text(
         "directory",
-        DIRECTORY,
+        DEFAULT_DIRECTORY,
         allowed=f"{_PATH_RULE} and without blanks, at most 60 characters",
         example="D:/Prefect",
-        pattern=r"(?=.{4,60}$)[A-Za-z]:(/[\w.@+~-]*[\w@+~-])+",
+        pattern=f"(?=.{{4,60}}$){DIRECTORY}",
     )
 
 

@@ -7,6 +7,7 @@ COMMANDS: dict[str, set[str]] = {
     "Add-Type": {"AssemblyName"},
     "Copy-Item": {"LiteralPath", "Destination", "Force"},
     "ConvertFrom-Json": set(),
+    "ConvertTo-Json": {"Compress"},
     "ForEach-Object": set(),
     "Get-Acl": {"LiteralPath"},
     "Get-ChildItem": {"Path", "LiteralPath", "Directory", "File", "Recurse", "Force", "ErrorAction"},
@@ -19,7 +20,9 @@ COMMANDS: dict[str, set[str]] = {
     "Get-NetFirewallRule": {"Name", "Group", "ErrorAction"},
     "Get-NetTCPConnection": {"State", "LocalPort", "ErrorAction"},
     "Get-Process": {"Id"},
+    "Get-ScheduledTask": {"TaskPath", "TaskName", "ErrorAction"},
     "Get-Service": {"Name", "ErrorAction"},
+    "Invoke-RestMethod": {"Uri", "Method", "ContentType", "Body", "TimeoutSec"},
     "Invoke-CimMethod": {"InputObject", "MethodName", "Arguments"},
     "Move-Item": {"LiteralPath", "Destination", "Force"},
     "New-Item": {"ItemType", "Path", "Value", "Force"},
@@ -28,22 +31,28 @@ COMMANDS: dict[str, set[str]] = {
     },
     "New-Object": set(),
     "New-Service": {"Name", "BinaryPathName", "DisplayName", "StartupType"},
+    "Register-ScheduledTask": {"TaskPath", "TaskName", "Xml", "Force"},
     "Remove-NetFirewallRule": {"Name"},
     "Select-Object": {"First", "Last"},
     "Set-Location": {"LiteralPath"},
     "Set-StrictMode": {"Version"},
     "Set-Variable": {"Name", "Value"},
-    "Sort-Object": set(),
+    "Sort-Object": {"Descending"},
+    "Start-Process": {
+        *("FilePath", "ArgumentList", "PassThru", "WindowStyle", "RedirectStandardOutput", "RedirectStandardError"),
+    },
     "Start-Service": {"Name"},
     "Start-Sleep": {"Seconds", "Milliseconds"},
+    "Stop-ScheduledTask": {"TaskPath", "TaskName"},
     "Stop-Service": {"Name", "Force", "NoWait"},
     "Test-Path": {"LiteralPath"},
+    "Unregister-ScheduledTask": {"TaskPath", "TaskName", "Confirm"},
     "Unblock-File": {"LiteralPath"},
     "Where-Object": set(),
     "Write-Debug": set(),
 }
 
-PROGRAMS = {"icacls.exe", "sc.exe"}
+PROGRAMS = {"icacls.exe", "powershell.exe", "sc.exe", "taskkill.exe"}
 """Windows' own, named with .exe: `sc` alone is Set-Content in PowerShell 5.1."""
 
 GIVEN = {
@@ -54,6 +63,7 @@ GIVEN = {
 
 SETTINGS: dict[str, set[str]] = {
     "apply-postgresql-configuration": {"service"},
+    "backup-database": {"reason"},
     "create-postgresql-cluster": {"service"},
     "drain-worker": {"service", "secrets_file", "auth_string"},
     "file": {"path", "readers", "content"},
@@ -62,9 +72,11 @@ SETTINGS: dict[str, set[str]] = {
     "install-runtime": {"lock", "directory", "wheel_directory"},
     "measure-memory": set(),
     "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
+    "prepare-backups": {"directory", "purge"},
     "preflight": {"ports", "roles", "names", "packages", "wheel_directory"},
     "prepare-host": {"ports", "purge"},
     "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},
     "set-postgresql-password": {"password"},
+    "timer": {"task", "schedule", "fingerprint"},
 }
 """Settings that each script reads, of those that components give it."""

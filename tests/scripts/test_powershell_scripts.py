@@ -17,13 +17,15 @@ PLACE = CHECKOUT / "scripts" / "windows"
 PRELUDE = Script(PLACE / "prelude.ps1")
 SCRIPTS = [Script(path) for path in sorted(PLACE.glob("*.ps1"))]
 CALLED = [script for script in SCRIPTS if script.path.stem not in {"bootstrap", "prelude"}]
+WORDS_OF_PROGRAMS = [Script(PLACE / "programs" / f"{name}.ps1") for name in ("programs", "backups")]
+PROGRAMS_ON_HOSTS = [Script(path) for path in sorted((PLACE / "programs").glob("*.ps1"))]
 
 
 def name(script: Script) -> str:
     return script.path.name
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+@pytest.mark.parametrize("script", [*SCRIPTS, *PROGRAMS_ON_HOSTS], ids=name)
 class TestEveryScript:
     def test_it_is_plain_text_whatever_code_page_reads_it(self, script: Script) -> None:
         assert script.text.isascii()
@@ -39,6 +41,8 @@ class TestEveryScript:
 
     def test_it_calls_what_there_is(self, script: Script) -> None:
         known = {command.lower() for command in COMMANDS} | PRELUDE.functions | script.functions
+        if script in PROGRAMS_ON_HOSTS:
+            known = known.union(*(words.functions for words in WORDS_OF_PROGRAMS))
         assert [call for call in script.calls if call.name.lower() not in known] == []
 
     def test_its_commands_have_these_parameters_in_5_1(self, script: Script) -> None:
@@ -60,6 +64,8 @@ class TestEveryScript:
             *SETTINGS.get(script.path.stem, set()),
             *(GIVEN if script.path.stem != "bootstrap" else {"function"}),
         }
+        if script in PROGRAMS_ON_HOSTS:
+            settings = {"psscriptroot"}.union(*(words.set_variables for words in WORDS_OF_PROGRAMS))
         assert script.variables - script.set_variables - PRELUDE.set_variables - settings == set()
 
     def test_a_colon_after_a_variable_in_a_text_is_no_scope(self, script: Script) -> None:

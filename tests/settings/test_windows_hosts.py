@@ -206,3 +206,32 @@ class TestMixedStacks:
     def test_containers_are_for_linux(self) -> None:
         found = problems(mixed(workPools={"default": {"type": "docker"}}))
         assert list(found) == ["workPools.default.type"]
+
+
+class TestBackups:
+    def test_they_are_made_beside_everything_else_of_the_host(self) -> None:
+        backups = parsed(windows("directory", "D:/Prefect")).backups
+        assert backups
+        assert (backups.directory, backups.schedule, backups.copy_to) == ("D:/Prefect/backups", "02:30", "")
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("directory", "E:/backups"), ("schedule", "Mon..Fri 02:30"), ("schedule", "00,12:15"), ("keep", 3)],
+    )
+    def test_a_good_value_is_taken(self, key: str, value: Any) -> None:
+        assert problems(stack_file(hosts={"win": WINDOWS}, backups={key: value})) == {}
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("directory", "/var/backups/prefect"),
+            ("directory", "backups"),
+            ("schedule", "*-*-01 02:30"),
+            ("schedule", "*:0/15"),
+            ("schedule", "25:00"),
+            ("drillSchedule", "weekly"),
+            ("copyTo", "s3:https://s3.example.com/prefect"),
+        ],
+    )
+    def test_a_bad_value_is_told(self, key: str, value: Any) -> None:
+        assert list(problems(stack_file(hosts={"win": WINDOWS}, backups={key: value}))) == [f"backups.{key}"]

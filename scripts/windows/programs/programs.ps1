@@ -1,0 +1,27 @@
+# What programs that run on a host by themselves begin with: where everything is, and the words of all scripts.
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+Set-StrictMode -Version 2.0
+$root = [IO.Path]::GetDirectoryName([IO.Path]::GetDirectoryName($PSScriptRoot)) -replace '\\', '/'
+. "$PSScriptRoot/prelude.ps1"
+
+# Complete-Program BODY: ends the program, with 1 and a plain message if its body fails
+function Complete-Program([scriptblock] $body) {
+    try {
+        $null = & $body
+        exit 0
+    } catch {
+        [Console]::Error.WriteLine("$_")
+        exit 1
+    }
+}
+
+# Read-Variables FILE: its NAME=value lines
+function Read-Variables($file) {
+    $found = @{}
+    foreach ($line in (Read-File $file) -split "`n") {
+        $name, $value = $line.TrimEnd("`r") -split '=', 2
+        if ($name -ne '') { $found[$name] = "$value" }
+    }
+    $found
+}
