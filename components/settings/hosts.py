@@ -155,9 +155,7 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
         return HostSettings(name=name, platform=platform)
     if platform in {"linux", "windows"}:
         machine = table.table("azure") if platform == "linux" else None
-        host = (
-            _server(name, platform, table) if machine is None else _machine_in_azure(name, platform, table, machine)
-        )
+        host = _server(name, platform, table) if machine is None else _machine_in_azure(name, platform, table, machine)
     else:
         host = HostSettings(
             name=name,
