@@ -33,6 +33,7 @@ def worker_service(
     `environment` is the Python environment that it runs from, `after` are the services that it starts after.
     """
     unit = unit_name(worker.name)
+    stop_file = platform.stop_file(unit)
     limit = ("--limit", str(worker.limit)) if worker.limit else ()
     starts_containers = pool_type == DOCKER
     return Service(
@@ -42,6 +43,7 @@ def worker_service(
             *(platform.current(unit), worker_program(platform, worker.name).path),
             *("--name", worker.name, "--pool", worker.work_pool, "--type", pool_type, *limit),
             *("--drain-seconds", str(worker.drain_seconds)),
+            *(("--stop-file", stop_file) if stop_file else ()),
         ),
         environment=environment,
         environment_files=environment_files,
@@ -55,6 +57,7 @@ def worker_service(
         requires_url=f"{api_url}/ready",
         # its health address answers before it knows whether it can work
         settle_seconds=5,
+        stop_file=stop_file,
         stop_seconds=worker.drain_seconds + END_SECONDS,
         after=(*after, "docker") if starts_containers else after,
     )

@@ -111,6 +111,8 @@ class Service:
     memory_max: str = ""
     """How much memory it and what it starts may use, such as `4G` or `75%`; empty for all there is."""
     stop_signal: Literal["TERM", "INT"] = "TERM"
+    stop_file: str = ""
+    """A file that tells it to stop by itself, where a signal would end what it has started; empty for a signal."""
     start_seconds: int = 120
     """How long it may take to become healthy."""
     settle_seconds: int = 0
@@ -199,6 +201,10 @@ class Platform(Protocol):
 
     def service_definition(self, service: Service) -> HostFile:
         """Return the file that tells the service supervisor of `service`."""
+        ...
+
+    def stop_file(self, service: str) -> str:
+        """Return the file that tells `service` to stop by itself; empty where a signal does."""
         ...
 
     def has_program(self, name: str) -> bool:

@@ -30,6 +30,10 @@ class Posix(ABC):
         """Return the content."""
         return content
 
+    def stop_file(self, service: str) -> str:  # noqa: ARG002 - the same for all
+        """Return none: a signal tells the program alone."""
+        return ""
+
     def environment_file(self, variables: Mapping[str, str]) -> str:
         """Return NAME=value lines, taken literally: plain values by systemd's EnvironmentFile=, all by launch.sh."""
         return bash.environment_lines(variables)

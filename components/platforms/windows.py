@@ -137,6 +137,10 @@ class Windows:
             return self.programs.python
         return self.path("runtime", f"python-{archive.sha256[:8].lower()}", "python.exe")
 
+    def stop_file(self, service: str) -> str:
+        """Return one: Ctrl+C reaches all that shares a console, and Prefect then ends the flow runs that it has started."""
+        return self.path("run", f"{service}.stop")
+
     def has_program(self, name: str) -> bool:
         """Return whether there is scripts/windows/programs/`name`.ps1."""
         return (PROGRAMS / f"{name}.ps1").exists()

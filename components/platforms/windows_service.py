@@ -77,5 +77,6 @@ def definition(service: Service, wrapper: str, command: Sequence[str], log_direc
         "writes": [path for path in writes if path],
         "log_directory": log_directory,
         "stop_seconds": service.stop_seconds,
+        "stop_file": service.stop_file,
     }
     return json.dumps(values, indent=2) + "\n"

@@ -1,8 +1,9 @@
 """A Prefect worker that lets its flow runs finish before it stops.
 
 `prefect worker start` kills them, and the server believes for ever that they run: prefect#22528, prefect#16746. Here,
-SIGTERM makes the worker take no more flow runs, and end when the last one has, or when --drain-seconds are over. What
-still runs then is terminated, and is reported crashed. A container goes on without its worker.
+SIGTERM makes the worker take no more flow runs, and end when the last one has, or when --drain-seconds are over. So
+does --stop-file, where signals reach flow runs too. What still runs then is terminated, and is reported crashed. A
+container goes on without its worker.
 
 Nobody reports the flow runs of a worker that was killed, or whose machine lost power: the next one of its name does.
 """
@@ -39,16 +40,20 @@ UNWIND_SECONDS = 20
 REPORT_SECONDS = 20
 """How long the worker has to report a killed one."""
 
+LOOK_SECONDS = 1
+"""How often it looks whether the file that tells it to stop is there."""
+
 GOING_ON = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 logger = get_logger("worker")
 
 
-async def work(worker: BaseWorker[Any, Any, Any], pool: str, drain_seconds: float) -> None:
+async def work(worker: BaseWorker[Any, Any, Any], pool: str, drain_seconds: float, stop_file: Path | None) -> None:
     """Run `worker` until it is told to stop and its flow runs have ended; a failure of the worker is raised."""
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in {"SIGTERM", "SIGINT", "SIGBREAK"} & {*dir(signal)}:
         signal.signal(getattr(signal, name), lambda *_: loop.call_soon_threadsafe(told.set))
+    watching = asyncio.create_task(watch(stop_file, told)) if stop_file else None
     working = asyncio.create_task(start(worker, pool))
     stopping = asyncio.create_task(told.wait())
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -58,6 +63,15 @@ async def work(worker: BaseWorker[Any, Any, Any], pool: str, drain_seconds: floa
         working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+    if watching:
+        watching.cancel()
+
+
+async def watch(file: Path, told: asyncio.Event) -> None:
+    """Tell the worker to stop as soon as the file is there."""
+    while not file.exists():
+        await asyncio.sleep(LOOK_SECONDS)
+    told.set()
 
 
 async def start(worker: BaseWorker[Any, Any, Any], pool: str) -> None:
@@ -136,6 +150,7 @@ def parse_arguments() -> argparse.Namespace:
         parser.add_argument(name, required=True)
     parser.add_argument("--limit", type=int, default=inf)
     parser.add_argument("--drain-seconds", type=int, required=True)
+    parser.add_argument("--stop-file", type=Path)
     return parser.parse_args()
 
 
@@ -148,7 +163,7 @@ def main() -> None:
     worker = worker_class(
         name=arguments.name, work_pool_name=arguments.pool, limit=arguments.limit, create_pool_if_not_found=False
     )
-    asyncio.run(work(worker, arguments.pool, arguments.drain_seconds))
+    asyncio.run(work(worker, arguments.pool, arguments.drain_seconds, arguments.stop_file))
 
 
 if __name__ == "__main__":

@@ -167,14 +167,34 @@ function Get-Definition($name) { ConvertFrom-Json (Read-File "$configuration/ser
 # Stop-OurService NAME: waits until it has stopped; Shawl ends a program that does not stop by itself
 function Stop-OurService($name) {
     if ((Get-ServiceState $name) -in '', 'Stopped') { return }
+    $definition = Get-Definition $name
+    if ($definition.stop_file -ne '') { Stop-ByItself $name $definition }
     Stop-Service -Name $name -Force -NoWait
-    $limit = (Get-Definition $name).stop_seconds + 30
+    $limit = $definition.stop_seconds + 30
     if (-not (Wait-Until $limit { (Get-ServiceState $name) -eq 'Stopped' })) {
         fail "$name did not stop within $limit s. See what keeps it in $log/$name, end it in the task manager, then run pulumi up again."
     }
 }
 
+# Stop-ByItself NAME DEFINITION: its program ends what it does before Windows tells it to stop. Shawl starts it again a while
+# later, when it finds the file and ends at once.
+function Stop-ByItself($name, $definition) {
+    Write-Secret $definition.stop_file '' @("*$($definition.sid):R")
+    if (-not (Wait-Until $definition.stop_seconds { (Get-Program $name) -eq '' })) {
+        Write-Line "note: what $name has started did not end within $($definition.stop_seconds) s, and is ended now."
+    }
+}
+
+# Get-Program NAME: the process ids of what Shawl runs; none while it waits to start it again
+function Get-Program($name) {
+    $found = Get-CimInstance -ClassName Win32_Service -Filter "Name='$name'"
+    if (-not $found -or $found.ProcessId -eq 0) { return '' }
+    "$(Get-CimInstance -ClassName Win32_Process -Filter "ParentProcessId=$($found.ProcessId)" | Where-Object { $_.Name -ne 'conhost.exe' } | ForEach-Object { $_.ProcessId })"
+}
+
 function Start-OurService($name) {
+    $stop_file = (Get-Definition $name).stop_file
+    if ($stop_file -ne '') { Remove-File $stop_file }
     if ((Get-ServiceState $name) -ne 'Running') { Start-Service -Name $name }
 }
 

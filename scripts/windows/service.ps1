@@ -65,21 +65,15 @@ function Restore-Runtime($before) {
     if (Restart-UntilHealthy) { " It serves again from $before." } else { " From $before it was not healthy either." }
 }
 
-function Test-Up { (Get-ServiceState $service) -eq 'Running' -and (Get-Program) -ne '' -and (Test-Health $health_url) }
-
-# Get-Program: the process ids of what Shawl runs; none while it waits to start it again
-function Get-Program {
-    $shawl_process = (Get-CimInstance -ClassName Win32_Service -Filter "Name='$service'").ProcessId
-    "$(Get-CimInstance -ClassName Win32_Process -Filter "ParentProcessId=$shawl_process" | Where-Object { $_.Name -ne 'conhost.exe' } | ForEach-Object { $_.ProcessId })"
-}
+function Test-Up { (Get-ServiceState $service) -eq 'Running' -and (Get-Program $service) -ne '' -and (Test-Health $health_url) }
 
 function Test-StaysUp {
     $seconds = [int] $settle_seconds
     # without an address to ask, a program that exits at once looks like one that runs
     if ($health_url -eq '' -and $seconds -lt 1) { $seconds = 1 }
-    $process = Get-Program
+    $process = Get-Program $service
     Start-Sleep -Seconds $seconds
-    (Test-Up) -and $process -eq (Get-Program)
+    (Test-Up) -and $process -eq (Get-Program $service)
 }
 
 function delete {

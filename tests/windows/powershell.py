@@ -18,6 +18,10 @@ FACTS = {"measure-memory": "memory_mib=8192", "install-postgresql": "postgres (P
 """What scripts tell of the host that Pulumi goes on with."""
 
 
+FAULTS = {"fault-constrained": "error: PowerShell is in a constrained language mode here, so no script can run."}
+"""What PowerShell answers where it does not come to running a script, as scripts/windows/bootstrap.ps1 has it."""
+
+
 def name_of(arrived: Arrived) -> str:
     """Return which of scripts/windows this is."""
     (name,) = (path.stem for path in SCRIPTS.glob("*.ps1") if arrived.script.endswith(path.read_text()))
@@ -40,8 +44,12 @@ def main() -> int:
     record, state = Path(directory) / "record", Path(directory) / "state.json"
     function = function_of(" ".join(["powershell.exe", *options]))
     payload = sys.stdin.buffer.read()
-    if (Path(directory) / "loses-input").exists():
-        payload = payload[:-1000]
+    for fault in Path(directory).glob("fault-*"):
+        if fault.name == "fault-loses-input":
+            payload = payload[:-1000]
+        else:
+            sys.stdout.write(f"{FAULTS[fault.name]}\r\n")
+            return 1
     try:
         arrived = read(payload)
     except DamagedError as damage:

@@ -1,5 +1,6 @@
 """A Windows server brought up, changed and destroyed by the real Pulumi, over real SSH. Windows itself is played."""
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         with host.losing_input(), pytest.raises(PulumiError) as failed:
             stack.up(page="three")
         told.keep("lost input", host, str(failed.value))
+        with host.in_constrained_language(), pytest.raises(PulumiError) as failed:
+            stack.up(page="three")
+        told.keep("constrained language", host, str(failed.value))
+        with host.rebooting(after="page.env"), contextlib.suppress(PulumiError):
+            told.keep("reboot", host, stack.up(page="three"))
+        told.keep("up after the reboot", host, stack.up(page="three"))
         told.keep("destruction", host, stack.run("destroy", "--yes", "--skip-preview"))
     return told
 
@@ -67,6 +74,20 @@ def test_input_that_is_lost_on_the_way_ends_the_update_and_says_so(story: Story)
     lost = story.parts["lost input"]
     assert "error: the script did not arrive whole" in lost.printed
     assert lost.steps == []
+
+
+def test_a_constrained_language_is_told_in_the_words_of_the_bootstrap(story: Story) -> None:
+    constrained = story.parts["constrained language"]
+    assert "PowerShell is in a constrained language mode here" in constrained.printed
+    assert constrained.steps == []
+
+
+def test_after_a_reboot_in_between_another_up_ends_what_was_begun(story: Story) -> None:
+    names = [
+        name for part in ("reboot", "up after the reboot") if part in story.parts for name in story.parts[part].names
+    ]
+    assert "file D:/Prefect/configuration/page.env" in names
+    assert names[-1] == "service web"
 
 
 @pytest.mark.parametrize(

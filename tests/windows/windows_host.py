@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +58,36 @@ class WindowsHost:
         record.unlink()
         return [Step(function, script, settings, " ".join(options)) for function, script, settings, options in lines]
 
-    @contextlib.contextmanager
-    def losing_input(self) -> Iterator[None]:
+    def losing_input(self) -> contextlib.AbstractContextManager[None]:
         """Lose the end of what is sent, as early releases of OpenSSH for Windows did."""
-        sign = self.directory / "loses-input"
+        return self._fault("loses-input")
+
+    def in_constrained_language(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse scripts, as PowerShell does under App Control."""
+        return self._fault("constrained")
+
+    @contextlib.contextmanager
+    def rebooting(self, after: str) -> Iterator[None]:
+        """End every connection as soon as the step `after` was done, as a reboot does."""
+        ended = threading.Event()
+        watcher = threading.Thread(target=self._reboot, args=[after, ended])
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+
+    def _reboot(self, after: str, ended: threading.Event) -> None:
+        record = self.directory / "record"
+        while not ended.wait(0.02):
+            if record.exists() and after in record.read_text():
+                self.server.hang_up()
+                return
+
+    @contextlib.contextmanager
+    def _fault(self, name: str) -> Iterator[None]:
+        sign = self.directory / f"fault-{name}"
         sign.touch()
         try:
             yield
