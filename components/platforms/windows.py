@@ -138,7 +138,7 @@ class Windows:
         return self.path("runtime", f"python-{archive.sha256[:8].lower()}", "python.exe")
 
     def stop_file(self, service: str) -> str:
-        """Return one: Ctrl+C reaches all that shares a console, and Prefect then ends the flow runs that it has started."""
+        """Return one: Ctrl+C reaches all that shares a console, and Prefect ends its flow runs by it."""
         return self.path("run", f"{service}.stop")
 
     def has_program(self, name: str) -> bool:

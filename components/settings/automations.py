@@ -24,6 +24,34 @@ class AutomationSettings:
     adopt: bool
 
 
+ZOMBIE = "flow-run-zombie"
+"""The preset that reports flow runs whose process is gone."""
+
+_ZOMBIE_SECONDS = 600
+"""Three heartbeats, and some: Prefect gives one each 180 seconds, PREFECT_FLOWS_HEARTBEAT_FREQUENCY."""
+
+
+def with_zombie_automation(automations: tuple[AutomationSettings, ...]) -> tuple[AutomationSettings, ...]:
+    """Return these and one that reports flow runs whose process is gone, unless there is one that looks for heartbeats.
+
+    For workers on Windows: what ends them there at once, such as a restart of Windows, ends their flow runs untold.
+    """
+    preset = PRESETS[ZOMBIE]
+    if any(one.name == ZOMBIE or one.trigger.get("after") == preset.trigger["after"] for one in automations):
+        return automations
+    message = f"No heartbeat for {_ZOMBIE_SECONDS // 60} minutes: its process is gone."
+    added = AutomationSettings(
+        name=ZOMBIE,
+        trigger={**preset.trigger, "within": _ZOMBIE_SECONDS},
+        actions=tuple({**action, "message": message} for action in preset.actions),
+        description="Made for the workers on Windows of this stack.",
+        enabled=True,
+        tags=(),
+        adopt=False,
+    )
+    return (*automations, added)
+
+
 def read_automations(table: Table, blocks: Sequence[str]) -> tuple[AutomationSettings, ...]:
     """Return the automations, in the order of their names; `blocks` are those of the stack, as TYPE/NAME."""
     found = []

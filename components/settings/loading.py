@@ -7,13 +7,14 @@ The keys, their types and the defaults of a stack that sets nothing stand in Pul
 import json
 import os
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config, get_config_env
 
 from components.firewall_rules import Opening
 from components.postgresql.tuning import memory_share
+from components.settings.automations import with_zombie_automation
 from components.settings.azure import (
     SEED_SECRET,
     AzureSettings,
@@ -284,6 +285,9 @@ def parse_settings(
     backups = with_blob_copies(problems, azure, read_backups(tables["backups"], database_host), database_host)
     firewall = read_firewall(tables["firewall"])
     objects = read_prefect_objects(problems, tables, values.keys(), secret_keys)
+    on_windows = {host.name for host in hosts if host.windows}
+    if any(worker.host in on_windows for worker in workers):
+        objects = replace(objects, automations=with_zombie_automation(objects.automations))
     check_certificate_secrets(problems, nginx, values, secret_keys)
     check_copy_secret(problems, backups, values)
     check_seed(problems, hosts, values)

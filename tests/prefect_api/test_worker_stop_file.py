@@ -40,13 +40,8 @@ def worker(server: PrefectServer, stop_file: Path, log: Path) -> "Iterator[subpr
         "PREFECT_WORKER_WEBSERVER_PORT": str(free_port()),
     }
     options = ["--name", "one", "--pool", "drained", "--type", "process", "--drain-seconds", "60"]
-    command = [
-        str(install_prefect()),
-        str(SCRIPTS / "templates" / "worker.py"),
-        *options,
-        "--stop-file",
-        str(stop_file),
-    ]
+    program = str(SCRIPTS / "templates" / "worker.py")
+    command = [str(install_prefect()), program, *options, "--stop-file", str(stop_file)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
