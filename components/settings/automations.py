@@ -27,9 +27,6 @@ class AutomationSettings:
 ZOMBIE = "flow-run-zombie"
 """The preset that reports flow runs whose process is gone."""
 
-_ZOMBIE_SECONDS = 600
-"""Three heartbeats, and some: Prefect gives one each 180 seconds, PREFECT_FLOWS_HEARTBEAT_FREQUENCY."""
-
 
 def with_zombie_automation(automations: tuple[AutomationSettings, ...]) -> tuple[AutomationSettings, ...]:
     """Return these and one that reports flow runs whose process is gone, unless there is one that looks for heartbeats.
@@ -39,11 +36,10 @@ def with_zombie_automation(automations: tuple[AutomationSettings, ...]) -> tuple
     preset = PRESETS[ZOMBIE]
     if any(one.name == ZOMBIE or one.trigger.get("after") == preset.trigger["after"] for one in automations):
         return automations
-    message = f"No heartbeat for {_ZOMBIE_SECONDS // 60} minutes: its process is gone."
     added = AutomationSettings(
         name=ZOMBIE,
-        trigger={**preset.trigger, "within": _ZOMBIE_SECONDS},
-        actions=tuple({**action, "message": message} for action in preset.actions),
+        trigger=preset.trigger,
+        actions=preset.actions,
         description="Made for the workers on Windows of this stack.",
         enabled=True,
         tags=(),

@@ -128,6 +128,12 @@ class TestDefinition:
         assert arguments[arguments.index("--stop-timeout") + 1] == "30000"
         assert definition()["stop_seconds"] == 30
 
+    def test_a_program_that_a_signal_would_hurt_is_told_by_a_file(self) -> None:
+        assert definition()["stop_file"] == ""
+        file = WINDOWS.stop_file("prefect-worker-default")
+        assert file == "D:/Prefect/run/prefect-worker-default.stop"
+        assert definition(replace(SERVICE, stop_file=file))["stop_file"] == file
+
     def test_it_runs_as_an_account_of_its_own_that_writes_where_it_must(self) -> None:
         found = definition()
         assert found["account"] == r"NT SERVICE\prefect-server"

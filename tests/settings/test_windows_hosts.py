@@ -235,3 +235,27 @@ class TestBackups:
     )
     def test_a_bad_value_is_told(self, key: str, value: Any) -> None:
         assert list(problems(stack_file(hosts={"win": WINDOWS}, backups={key: value}))) == [f"backups.{key}"]
+
+
+class TestZombies:
+    """Flow runs whose process is gone without a word, as when Windows restarts."""
+
+    def names(self, values: dict[str, str]) -> list[str]:
+        return [automation.name for automation in parsed(values).objects.automations]
+
+    def test_a_stack_with_workers_on_windows_looks_for_them(self) -> None:
+        (automation,) = parsed(mixed()).objects.automations
+        assert automation.name == "flow-run-zombie"
+        # Prefect gives a heartbeat each 180 s
+        assert automation.trigger["within"] > 2 * 180
+
+    def test_its_own_automation_for_that_stands_in_its_place(self) -> None:
+        assert self.names(mixed(automations={"lost": {"when": "flow-run-zombie"}})) == ["lost"]
+
+    def test_others_stay(self) -> None:
+        trigger = {"type": "event", "posture": "Reactive", "threshold": 1}
+        automations = {"mine": {"trigger": trigger, "actions": [{"type": "cancel-flow-run"}]}}
+        assert self.names(mixed(automations=automations)) == ["mine", "flow-run-zombie"]
+
+    def test_a_stack_without_workers_on_windows_does_not(self) -> None:
+        assert self.names(stack_file(hosts={"db": LINUX})) == []

@@ -83,9 +83,8 @@ def test_a_constrained_language_is_told_in_the_words_of_the_bootstrap(story: Sto
 
 
 def test_after_a_reboot_in_between_another_up_ends_what_was_begun(story: Story) -> None:
-    names = [
-        name for part in ("reboot", "up after the reboot") if part in story.parts for name in story.parts[part].names
-    ]
+    parts = [story.parts[part] for part in ("reboot", "up after the reboot") if part in story.parts]
+    names = [name for part in parts for name in part.names]
     assert "file D:/Prefect/configuration/page.env" in names
     assert names[-1] == "service web"
 
