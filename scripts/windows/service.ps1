@@ -3,6 +3,22 @@
 
 $record = "$run/$service.fingerprint"
 
+# What is behind signs in the log of a service, or behind what Windows says of it by a number:
+# https://learn.microsoft.com/windows/win32/debug/system-error-codes
+$hints = [ordered] @{
+    'error 5\b' = 'Its account may not read the program or write its directories: see their access by icacls, and whether a policy takes access away.'
+    'error 1053\b' = 'It did not answer Windows within 30 s: see whether an antivirus program holds Shawl or Python up, and exempt the directory of Prefect.'
+    'error (1057|1332)\b' = 'Windows does not know its account: remove the service (sc.exe delete) and run pulumi up again.'
+    'error 1069\b' = 'Its account could not log on: a domain policy took the right to log on as a service from NT SERVICE\ALL SERVICES. Have it given back.'
+    'error 1072\b' = 'It is marked for deletion: close services.msc and the task manager, then run pulumi up again.'
+    '-1073741515|3221225781|0xc0000135' = 'A library is missing: install the Visual C++ runtime, vc_redist.x64.exe.'
+    'UnicodeEncodeError' = 'A flow printed what the code page of this host has not: see that nothing unsets PYTHONUTF8.'
+    'No module named|python.exe.*(cannot find|not found)' = 'The environment is not whole: remove its directory below runtime and run pulumi up again.'
+    '(10048|EADDRINUSE|only one usage of each socket address)' = 'Its port is taken: Get-NetTCPConnection -State Listen tells by whom.'
+    '(path|file ?name).*too long|\[WinError 206\]' = 'A path is too long: enable long paths, or choose a shorter directory for this host.'
+    '(10061|ConnectionRefused|could not connect)' = 'What it needs does not answer: see whether PostgreSQL, or the Prefect server, runs.'
+}
+
 function create {
     $definition = Get-Definition $service
     $is_new = Set-Definition $definition
@@ -17,7 +33,8 @@ function create {
     if (-not (Restart-UntilHealthy)) {
         $end = Get-EndOfLog $service
         $where = if ($health_url -eq '') { '' } else { " at $health_url" }
-        fail "$service was not healthy$where within $start_seconds s.$(Restore-Runtime $before) The end of its log, in ${log}/${service}:`n$end"
+        $hint = Get-Hint "$(Get-ExitCode) $end"
+        fail "$service was not healthy$where within $start_seconds s.$hint$(Restore-Runtime $before) The end of its log, in ${log}/${service}:`n$end"
     }
     Write-File $record $fingerprint
     changed "$service started and is healthy"
@@ -46,6 +63,18 @@ function Set-Definition($definition) {
     $null = Invoke-Program 'sc.exe' @('failure', $service, 'reset=', '86400', 'actions=', 'restart/5000/restart/5000/restart/60000')
     $null = Invoke-Program 'sc.exe' @('failureflag', $service, '1')
     $true
+}
+
+# Get-ExitCode: what Windows says of a service that does not run; 0 and 1077, never started, tell nothing
+function Get-ExitCode {
+    $found = Get-CimInstance -ClassName Win32_Service -Filter "Name='$service'"
+    if ($found -and $found.ExitCode -notin 0, 1077) { "error $($found.ExitCode)" } else { '' }
+}
+
+# Get-Hint TEXT: what to do about the first sign in it, as a sentence
+function Get-Hint($text) {
+    foreach ($sign in $hints.Keys) { if ($text -match $sign) { return " $($hints[$sign])" } }
+    ''
 }
 
 function Restart-UntilHealthy {

@@ -13,6 +13,7 @@ import yaml
 from tests.settings.stack_file import CHECKOUT
 
 GITHUB = CHECKOUT / ".github" / "workflows" / "preview.yml"
+WINDOWS = CHECKOUT / ".github" / "workflows" / "windows.yml"
 GITLAB = CHECKOUT / ".gitlab-ci.yml"
 COMMANDS = {"make check", 'make preview STACK="$STACK"', 'make up STACK="$STACK" PLAN="$PLAN" YES=1'}
 
@@ -30,13 +31,13 @@ def test_zizmor_finds_nothing() -> None:
     zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if zizmor is None:
         pytest.skip("zizmor is not installed: it needs Python 3.11, and `make check` installs it")
-    command = [zizmor, "--quiet", "--offline", "--persona=pedantic", str(GITHUB)]
+    command = [zizmor, "--quiet", "--offline", "--persona=pedantic", str(GITHUB), str(WINDOWS)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_actions_are_pinned_by_commit() -> None:
-    used = re.findall(r"uses: (\S+)(.*)", GITHUB.read_text())
+    used = [use for file in (GITHUB, WINDOWS) for use in re.findall(r"uses: (\S+)(.*)", file.read_text())]
     assert used
     assert [name for name, told in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", name) or "# v" not in told] == []
 
@@ -62,6 +63,12 @@ def test_who_runs_the_pull_request_writes_nothing_and_who_writes_runs_nothing_of
 def test_both_post_by_the_same_script() -> None:
     for file, arguments in ((GITHUB, "toolchain/preview/post.py github"), (GITLAB, "toolchain/preview/post.py gitlab")):
         assert f"{arguments} " in file.read_text(), file.name
+
+
+def test_what_runs_on_windows_may_only_read_and_gets_no_secret() -> None:
+    text = WINDOWS.read_text()
+    assert [job["permissions"] for job in yaml.safe_load(text)["jobs"].values()] == [{"contents": "read"}]
+    assert "secrets." not in text
 
 
 def test_a_fork_gets_no_secret_and_only_main_is_applied() -> None:
