@@ -154,7 +154,10 @@ def test_a_secret_goes_to_those_who_need_it_and_to_nobody_else(story: Story) -> 
     assert readers == {
         "databasePassword": {"prefect-server.secrets.env"},
         "databaseAdminPassword": {"set-postgresql-password"},
-        "authString": {"prefect-server.secrets.env", "prefect-worker-default.secrets.env"},
+        "authString": {
+            *("prefect-server.secrets.env", "prefect-worker-default.secrets.env"),
+            "drain-worker prefect-worker-default",
+        },
         "encryptionKey": {"prefect-server.secrets.env"},
         "secretBlock-example": set(),
     }
