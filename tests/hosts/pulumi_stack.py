@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.hosts.debian_host import DebianHost
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -118,6 +122,16 @@ class PulumiStack:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def stack_on(host: DebianHost, program: str, directory: Path) -> PulumiStack:
+    """Return a stack of tests/hosts/`program` that knows how to reach `host`; skip where there is no Pulumi."""
+    if shutil.which("pulumi") is None:
+        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
+    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / program, directory)
+    stack.configure({"address": host.address, "user": host.user, "hostKey": host.host_key})
+    stack.configure({"sshPrivateKey": host.private_key}, secret=True)
+    return stack
 
 
 def _options(configuration: Mapping[str, str]) -> list[str]:

@@ -1,14 +1,13 @@
 """Drift on a real Linux host: a preview names what somebody changed and no more, `up` puts that back and no more."""
 
 import re
-import shutil
 from dataclasses import dataclass
 from secrets import token_hex
 
 import pytest
 
 from tests.hosts.debian_host import DebianHost
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.pulumi_stack import PulumiStack, stack_on
 
 PAGE = "/etc/prefect/site/index.html"
 SECRETS = "/etc/prefect/web.secrets.env"
@@ -108,13 +107,10 @@ class Site:
 @pytest.fixture(scope="module")
 def site(debian_host: DebianHost, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Bring the stack up; every test leaves it as it found it."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "drift_program", tmp_path_factory.mktemp("stack"))
-    known = {"address": debian_host.address, "user": debian_host.user, "hostKey": debian_host.host_key}
-    stack.configure({**known, "page": "a page", "drift": "true"})
+    stack = stack_on(debian_host, "drift_program", tmp_path_factory.mktemp("stack"))
     token = token_hex(16)
-    stack.configure({"sshPrivateKey": debian_host.private_key, "token": token}, secret=True)
+    stack.configure({"page": "a page", "drift": "true"})
+    stack.configure({"token": token}, secret=True)
     site = Site(stack, debian_host, token)
     site.up()
     return site

@@ -1,7 +1,6 @@
 """The firewall of a booted host, seen from outside: from the machine and from a neighbour, over IPv4 and IPv6."""
 
 import asyncio
-import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import pytest
 from tests.hosts import port_scan
 from tests.hosts.debian_host import BootHosts, DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.pulumi_stack import PulumiStack, stack_on
 from tests.hosts.ssh_session import run
 from tests.hosts.testbed import Testbed, run_tool, wait_until
 
@@ -89,8 +88,6 @@ class Site:
 @pytest.fixture(scope="module")
 def site(debian_hosts: BootHosts, testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Bring the stack up beside the tables of somebody else; every test leaves it so, save the last two."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
     host, neighbour = debian_hosts(2)
     network = f"fd77:{testbed.number}::"
     run_tool("ip", "-6", "address", "add", f"{network}1/64", "dev", testbed.bridge, "nodad")
@@ -101,9 +98,7 @@ def site(debian_hosts: BootHosts, testbed: Testbed, tmp_path_factory: pytest.Tem
             f"printf '[Network]\\nAddress={address}/64\\n' >ipv6.conf; networkctl reload; networkctl reconfigure host0"
         )
     wait_until(lambda: _reaches(addresses[0], 22), f"{addresses[0]} to answer")
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "firewall_program", tmp_path_factory.mktemp("stack"))
-    stack.configure({"address": host.address, "user": host.user, "hostKey": host.host_key})
-    stack.configure({"sshPrivateKey": host.private_key}, secret=True)
+    stack = stack_on(host, "firewall_program", tmp_path_factory.mktemp("stack"))
     stack.configure({"neighbour": f"{neighbour.address} {addresses[1]}"})
     host.run(LISTEN)
     stack.up()

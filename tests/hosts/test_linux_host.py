@@ -1,6 +1,5 @@
 """A stack on a real Linux host: what `up`, `preview`, `refresh` and `destroy` do to it, and what faults do to them."""
 
-import shutil
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import pytest
 
 from tests.hosts.command_lines import command_lines_of_all_processes
 from tests.hosts.debian_host import DebianHost
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.pulumi_stack import PulumiStack, stack_on
 from tests.hosts.testbed import run_tool, wait_until
 
 PAGE = "/etc/prefect/site/index.html"
@@ -46,18 +45,9 @@ class Site:
 @pytest.fixture(scope="module")
 def site(debian_host: DebianHost, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Bring the stack up; every test leaves it up and healthy, save the last one, which takes it down."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "program", tmp_path_factory.mktemp("stack"))
-    stack.configure(
-        {
-            "address": debian_host.address,
-            "user": debian_host.user,
-            "hostKey": debian_host.host_key,
-            "page": "first line\nsecond line",
-        }
-    )
-    stack.configure({"sshPrivateKey": debian_host.private_key, "token": token_hex(16)}, secret=True)
+    stack = stack_on(debian_host, "program", tmp_path_factory.mktemp("stack"))
+    stack.configure({"page": "first line\nsecond line"})
+    stack.configure({"token": token_hex(16)}, secret=True)
     stack.up()
     return Site(stack, debian_host)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 from tests.hosts.certificates import issue
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.https_client import HttpsClient
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack, stack_on
 from tests.hosts.testbed import Testbed, wait_until
 from toolchain import golang
 from toolchain.layout import Layout
@@ -115,11 +114,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(debian_host: DebianHost, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Have a stack ready to be brought up on a bare host."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "nginx_program", tmp_path_factory.mktemp("stack"))
-    stack.configure({"address": debian_host.address, "user": debian_host.user, "hostKey": debian_host.host_key})
-    stack.configure({"sshPrivateKey": debian_host.private_key}, secret=True)
+    stack = stack_on(debian_host, "nginx_program", tmp_path_factory.mktemp("stack"))
     return Site(stack, debian_host, authority)
 
 

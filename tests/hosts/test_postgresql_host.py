@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from components.postgresql.tuning import tuning
 from components.prefect_configuration import server_variables
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.pulumi_stack import PulumiStack, stack_on
 from tests.hosts.testbed import Testbed, wait_until
 from tests.loopback_ports import free_port
 from tests.prefect_runtime import install_prefect
@@ -108,22 +107,11 @@ class Postgres:
 @pytest.fixture(scope="module")
 def postgres(debian_host: DebianHost, testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Postgres:
     """Bring the stack up; every test leaves it up and healthy, save the last one, which takes it down."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
     directory = tmp_path_factory.mktemp("postgresql")
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "postgresql_program", directory)
+    stack = stack_on(debian_host, "postgresql_program", directory)
     made = Postgres(stack, debian_host, directory)
-    stack.configure(
-        {
-            "address": debian_host.address,
-            "user": debian_host.user,
-            "hostKey": debian_host.host_key,
-            "client": testbed.address(1),
-            "tunnelPort": str(free_port()),
-        }
-    )
-    secrets = {"password": made.password, "adminPassword": made.admin_password}
-    stack.configure({"sshPrivateKey": debian_host.private_key, **secrets}, secret=True)
+    stack.configure({"client": testbed.address(1), "tunnelPort": str(free_port())})
+    stack.configure({"password": made.password, "adminPassword": made.admin_password}, secret=True)
     stack.up()
     return made
 

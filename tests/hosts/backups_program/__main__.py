@@ -4,23 +4,11 @@ import pulumi
 
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
 from components.host import Host, HostArgs
-from components.settings import HostSettings
 from components.settings.backups import BackupSettings
+from tests.hosts.program_host import host_settings
 
 config = pulumi.Config()
-host = Host(
-    "host",
-    HostArgs(
-        settings=HostSettings(
-            name="host",
-            platform="linux",
-            address=config.require("address"),
-            user=config.require("user"),
-            host_key=config.require("hostKey"),
-        ),
-        ssh_private_key=config.require_secret("sshPrivateKey"),
-    ),
-)
+host = Host("host", HostArgs(settings=host_settings(config), ssh_private_key=config.require_secret("sshPrivateKey")))
 if config.get_bool("backups", default=True):
     elsewhere = config.get("databaseAddress")
     backups = DatabaseBackups(

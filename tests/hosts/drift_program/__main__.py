@@ -6,19 +6,12 @@ import pulumi
 
 from components.drift import find_repairs
 from components.host import Host, HostArgs
-from components.platforms import HostFile, ScheduledTask, Service
-from components.settings import HostSettings, ssh_private_key
-
-PORT = 8099
+from components.platforms import HostFile, ScheduledTask
+from components.settings import ssh_private_key
+from tests.hosts.program_host import host_settings, run_clock, run_web
 
 config = pulumi.Config()
-settings = HostSettings(
-    name="host",
-    platform="linux",
-    address=config.require("address"),
-    user=config.require("user"),
-    host_key=config.require("hostKey"),
-)
+settings = host_settings(config)
 started = time.monotonic()
 repairs = find_repairs([settings], ssh_private_key(config)) if config.get_bool("drift") else {}
 pulumi.log.info(f"looked for drift in {time.monotonic() - started:.2f} s")
@@ -32,43 +25,8 @@ for number in range(config.get_int("files", default=3)):
 
 environment = on.path("runtime", "prefect-none")
 installed = on.script("runtime", "install-runtime", {"lock": "pip", "directory": environment})
-page = HostFile(path=on.path("configuration", "site", "index.html"), content=config.require("page"))
-secrets = HostFile(path=on.path("configuration", "web.secrets.env"), content="", mode="0600", owner="prefect")
-token = config.require_secret("token")
-
-on.service(
-    "web",
-    Service(
-        name="web",
-        description="Shows the page",
-        command=(host.platform.current("web"), "-m", "http.server", str(PORT), "--bind", "127.0.0.1"),
-        environment=environment,
-        user="prefect",
-        working_directory=on.path("configuration", "site"),
-        environment_files=(secrets.path,),
-        health_url=f"http://127.0.0.1:{PORT}",
-        start_seconds=10,
-    ),
-    reads=[
-        installed,
-        on.file("page", page),
-        on.file("secrets", secrets, token.apply(lambda known: on.environment_file({"TOKEN": known}))),
-    ],
-)
-
-on.service(
-    "clock",
-    Service(
-        name="clock",
-        description="Reads nothing and answers nobody",
-        command=("/usr/bin/sleep", "infinity"),
-        user="prefect",
-        working_directory="/",
-        health_url="",
-    ),
-    reads=[],
-)
-
+run_web(on, config, host.platform.current("web"), environment=environment, reads=[installed])
+run_clock(on)
 on.timer(
     "tick",
     ScheduledTask(

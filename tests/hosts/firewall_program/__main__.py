@@ -5,22 +5,10 @@ import pulumi
 from components.firewall import HostFirewall, HostFirewallArgs
 from components.firewall_rules import Opening
 from components.host import Host, HostArgs
-from components.settings import HostSettings
+from tests.hosts.program_host import host_settings
 
 config = pulumi.Config()
-host = Host(
-    "host",
-    HostArgs(
-        settings=HostSettings(
-            name="host",
-            platform="linux",
-            address=config.require("address"),
-            user=config.require("user"),
-            host_key=config.require("hostKey"),
-        ),
-        ssh_private_key=config.require_secret("sshPrivateKey"),
-    ),
-)
+host = Host("host", HostArgs(settings=host_settings(config), ssh_private_key=config.require_secret("sshPrivateKey")))
 HostFirewall(
     "firewall",
     HostFirewallArgs(

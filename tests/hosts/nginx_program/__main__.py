@@ -6,22 +6,16 @@ import pulumi
 
 from components.host import Host, HostArgs
 from components.nginx_proxy import NginxProxy, NginxProxyArgs
-from components.settings import HostSettings
 from components.settings.nginx import read_nginx
 from components.settings.table import Problems, Table
+from tests.hosts.program_host import host_settings
 
 config = pulumi.Config()
-host_settings = HostSettings(
-    name="host",
-    platform="linux",
-    address=config.require("address"),
-    user=config.require("user"),
-    host_key=config.require("hostKey"),
-)
-host = Host("host", HostArgs(settings=host_settings, ssh_private_key=config.require_secret("sshPrivateKey")))
+machine = host_settings(config)
+host = Host("host", HostArgs(settings=machine, ssh_private_key=config.require_secret("sshPrivateKey")))
 
 problems = Problems(pulumi.get_stack())
-settings = read_nginx(Table.read(problems, "nginx", json.loads(config.require("nginx"))), (host_settings,))
+settings = read_nginx(Table.read(problems, "nginx", json.loads(config.require("nginx"))), (machine,))
 problems.raise_if_any()
 
 proxy = NginxProxy(

@@ -6,7 +6,7 @@ import pulumi
 
 from components.host import Host, HostArgs
 from components.postgres_host import PostgresHost, PostgresHostArgs
-from components.settings import HostSettings
+from tests.hosts.program_host import host_settings
 
 PORT = 5432
 
@@ -14,15 +14,7 @@ config = pulumi.Config()
 host = Host(
     "host",
     HostArgs(
-        settings=HostSettings(
-            name="host",
-            platform="linux",
-            address=config.require("address"),
-            user=config.require("user"),
-            host_key=config.require("hostKey"),
-            tunnel_port=config.require_int("tunnelPort"),
-            ports=(("postgres.port", PORT),),
-        ),
+        settings=host_settings(config, tunnel_port=config.require_int("tunnelPort"), ports=(("postgres.port", PORT),)),
         ssh_private_key=config.require_secret("sshPrivateKey"),
     ),
 )
