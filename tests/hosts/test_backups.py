@@ -1,146 +1,30 @@
-"""Backups of a real database on a booted host: made, kept, proven, restored; and what each fault does to them."""
+"""Backups of a real database on a booted host: made, kept, proven; and what each fault does to them."""
 
 import json
 import re
 import shlex
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from secrets import token_hex
+from collections.abc import Iterator
 
 import pytest
 
+from tests.hosts.backups_host import (
+    AS_OWNER,
+    DIRECTORY,
+    Backups,
+    back_up,
+    locked_table,
+)
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
-from tests.hosts.postgresql_by_hand import REVISION, install_postgresql, make_tables, sql
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.postgresql_by_hand import REVISION, sql
 from tests.hosts.testbed import wait_until
-
-DIRECTORY = "/var/backups/prefect"
-RESTORE = "/opt/prefect/bin/restore-prefect"
-AS_OWNER = "runuser -u postgres --"
-WEBHOOK_PORT = 9099
-WEBHOOK = f"""
-import http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        open("/srv/alerts", "ab").write(self.path.encode() + b" " + body + b"\\n")
-        self.send_response(200)
-        self.end_headers()
-    def log_message(self, *arguments):
-        pass
-http.server.HTTPServer(("127.0.0.1", {WEBHOOK_PORT}), Handler).serve_forever()
-"""
-
-
-@dataclass(frozen=True)
-class Backups:
-    """A host with a database that is backed up, and the stack that sees to it."""
-
-    stack: PulumiStack
-    host: DebianHost
-    webhook_token: str
-    repository_password: str
-
-    def names(self) -> list[str]:
-        """Return the names of the backups, oldest first."""
-        return sorted(self.host.run(f"ls {DIRECTORY}").stdout.split())
-
-    def newest(self) -> str:
-        return f"{DIRECTORY}/{self.names()[-1]}"
-
-    def make(self, label: str = "") -> str:
-        """Make a backup and return its directory."""
-        # names tell seconds
-        self.host.run("sleep $(date +0.%N | awk '{print 1.01 - $1}')")
-        self.host.run(f"{AS_OWNER} /opt/prefect/bin/backup-prefect {label}")
-        return self.newest()
-
-    def start(self, unit: str) -> str:
-        """Run a unit to its end and return what it wrote, whether it failed or not."""
-        self.host.run(f"systemctl reset-failed {unit}", check=False)  # else systemd counts how often it is started
-        since = self.host.run("date +%s.%N").stdout.strip()
-        self.host.run(f"systemctl start {unit}", check=False)
-        return self.journal(unit, since)
-
-    def journal(self, unit: str, since: str) -> str:
-        self.host.run("journalctl --sync")
-        return self.host.run(f"journalctl --no-pager --output=cat --unit {unit} --since @{since}").stdout
-
-    def failed(self, unit: str) -> bool:
-        return self.host.run(f"systemctl is-failed {unit}", check=False).stdout == "failed\n"
-
-    def restore(self, arguments: str) -> str:
-        """Run restore-prefect and return all it wrote, whether it failed or not."""
-        ended = self.host.run(f"{RESTORE} {arguments} 2>&1; echo exit $?")
-        return ended.stdout
-
-    def databases(self) -> set[str]:
-        return set(sql(self.host, "SELECT datname FROM pg_database WHERE NOT datistemplate").split()) - {"postgres"}
-
-    def alerts(self) -> list[str]:
-        return self.host.run("cat /srv/alerts 2>/dev/null", check=False).stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
 def backups(debian_host: DebianHost, tmp_path_factory: pytest.TempPathFactory) -> Backups:
-    """Bring backups of an empty database up; every test leaves the database whole and the last backup good."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
-    install_postgresql(debian_host)
-    debian_host.run(f"systemd-run --quiet --unit webhook /usr/bin/python3 -c '{WEBHOOK}'")
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "backups_program", tmp_path_factory.mktemp("stack"))
-    stack.configure({"address": debian_host.address, "user": debian_host.user, "hostKey": debian_host.host_key})
-    token, password = token_hex(16), token_hex(16)
-    secrets = {
-        "sshPrivateKey": debian_host.private_key,
-        "alertWebhook": f"http://127.0.0.1:{WEBHOOK_PORT}/{token}",
-        "copyEnvironment": f"RESTIC_PASSWORD={password}\n",
-    }
-    stack.configure(secrets, secret=True)
-    output = stack.up()
-    assert "nothing to back up: database prefect has no tables of Prefect yet" in output
-    made = Backups(stack, debian_host, token, password)
-    assert made.names() == []
-    make_tables(debian_host)
-    return made
-
-
-@pytest.fixture
-def server(backups: Backups) -> Iterator[str]:
-    """Run the unit that is connected as the server is."""
-    backups.host.run("systemctl start prefect-server")
-    wait_until(lambda: connections(backups) == "1", "the server to be connected")
-    yield "prefect-server"
-    backups.host.run("systemctl stop prefect-server")
-
-
-def connections(backups: Backups) -> str:
-    return sql(backups.host, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'prefect-server'")
-
-
-def rows(backups: Backups) -> int:
-    return int(sql(backups.host, "SELECT count(*) FROM flow_run"))
-
-
-@contextmanager
-def locked_table(backups: Backups) -> Iterator[Callable[[], bool]]:
-    """Hold a table so that pg_dump waits; give what tells whether it does."""
-    hold = "BEGIN; LOCK TABLE flow_run; SELECT pg_sleep(60)"
-    psql = f"{AS_OWNER} /opt/prefect/postgresql/psql -X -h /run/prefect/postgresql -d prefect"
-    backups.host.run(f"systemd-run --quiet --collect --unit holder {psql} -c '{hold}'")
-    held = "SELECT count(*) FROM pg_locks WHERE relation = 'flow_run'::regclass AND mode = 'AccessExclusiveLock'"
-    wait_until(lambda: sql(backups.host, held) == "1", "the table to be locked")
-    waiting = "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'flow_run'::regclass AND NOT granted"
-    try:
-        yield lambda: sql(backups.host, waiting) == "t"
-    finally:
-        # PostgreSQL itself would notice only after the sleep that its client is gone
-        sql(backups.host, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'")
-        wait_until(lambda: not backups.host.is_active("holder"), "the table to be free")
+    """Have backups; every test leaves the database whole and the last backup good."""
+    return back_up(debian_host, tmp_path_factory.mktemp("stack"))
 
 
 class TestMaking:
@@ -355,196 +239,6 @@ class TestDrill:
         assert "restore drill passed" in backups.start("prefect-restore-drill")
 
 
-class TestRestore:
-    @pytest.fixture(autouse=True)
-    def _only_the_database_stays(self, backups: Backups) -> Iterator[None]:
-        yield
-        for name in backups.databases() - {"prefect"}:
-            sql(backups.host, f'DROP DATABASE "{name}"', database="postgres")
-
-    def test_it_brings_rows_back_with_owner_and_rights_and_can_be_undone(self, backups: Backups, server: str) -> None:
-        host, backup = backups.host, backups.make()
-        acl = "SELECT datdba::regrole, datconnlimit, acl.* FROM pg_database, aclexplode(datacl) AS acl"
-        acl += " WHERE datname = 'prefect' ORDER BY grantee, privilege_type"
-        settings = "SELECT setrole, setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase"
-        settings += " WHERE datname = 'prefect' ORDER BY 1"
-        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
-        rights = [sql(host, query) for query in (acl, settings, owners)]
-        sql(host, "DELETE FROM flow_run WHERE id > 10")
-
-        told = backups.restore(f"{backup}/prefect.dump")
-        assert told.endswith("exit 0\n"), told
-        assert f"restored {backup}/prefect.dump, schema revision {REVISION}" in told
-        assert "prefect-server.service was started again" in told
-        assert rows(backups) == 1000
-        assert [sql(host, query) for query in (acl, settings, owners)] == rights
-        sql(host, "SET ROLE prefect; INSERT INTO flow_run (name) VALUES ('after the restore')")
-        wait_until(lambda: connections(backups) == "1", f"{server} to be connected to the restored database")
-
-        (undo,) = re.findall(rf"go back   sudo ({RESTORE} --undo prefect_before_restore_\d{{14}})", told)
-        told = backups.restore(undo.removeprefix(RESTORE))
-        assert told.endswith("exit 0\n"), told
-        assert rows(backups) == 10
-        wait_until(lambda: connections(backups) == "1", f"{server} to be connected to the old database")
-
-        (delete,) = re.findall("delete    (sudo .*)", told)
-        host.run(delete)
-        assert backups.databases() == {"prefect"}
-        assert "prefect_before_undo" in delete
-        backups.restore(f"{backup}/prefect.dump")
-
-    def test_without_a_file_it_lists_what_there_is(self, backups: Backups) -> None:
-        told = backups.restore("")
-        assert [line.split("/")[-2] for line in told.splitlines() if "prefect.dump" in line] == backups.names()[::-1]
-
-    def test_a_damaged_file_is_refused_and_changes_nothing(self, backups: Backups, server: str) -> None:
-        damaged, process = backups.make(), backups.host.run(f"systemctl show -P MainPID {server}").stdout
-        backups.host.run(f"printf X | dd of={damaged}/prefect.dump bs=1 seek=3000 conv=notrunc status=none")
-        told = backups.restore(f"{damaged}/prefect.dump")
-        backups.host.run(f"cd {damaged}; sha256sum prefect.dump contents >SHA256SUMS")
-        told += backups.restore(f"{damaged}/prefect.dump")
-        backups.host.run(f"rm -r {damaged}")
-        assert told.count("exit 1\n") == 2
-        assert "does not match its checksums" in told
-        assert "database prefect is what it was before" in told
-        assert backups.databases() == {"prefect"}
-        assert backups.host.run(f"systemctl show -P MainPID {server}").stdout == process, "the server was stopped"
-
-    def test_a_server_elsewhere_must_be_stopped_by_hand(self, backups: Backups) -> None:
-        host = backups.host
-        # another network behind a cable of its own stands for another host
-        host.run("ip netns add elsewhere && ip link add cable type veth peer name cable netns elsewhere")
-        host.run("ip addr add 10.99.0.1/30 dev cable && ip link set cable up")
-        host.run("ip -n elsewhere addr add 10.99.0.2/30 dev cable && ip -n elsewhere link set cable up")
-        session = "tail -f /dev/null | /opt/prefect/postgresql/psql -X -h 10.99.0.1 -U prefect -d prefect"
-        there = "--property NetworkNamespacePath=/run/netns/elsewhere --setenv PGAPPNAME=prefect-server"
-        host.run(f"systemd-run --quiet --unit elsewhere {there} bash -c '{session}'")
-        wait_until(lambda: connections(backups) == "1", "the session")
-        told = backups.restore(f"{backups.newest()}/prefect.dump")
-        host.run("systemctl stop elsewhere && ip link delete cable && ip netns delete elsewhere")
-        assert "Prefect servers use database prefect from: 10.99.0.2." in told
-        assert "sudo systemctl stop 'prefect-server*'" in told
-        assert backups.databases() == {"prefect"}
-
-    def test_a_schema_of_another_revision_leaves_the_server_stopped(self, backups: Backups, server: str) -> None:
-        backup = backups.make("before-migration-3.9.0")
-        sql(backups.host, "UPDATE alembic_version SET version_num = 'ffffffffffff'")
-        told = backups.restore(f"{backup}/prefect.dump")
-        assert f"{server}.service is stopped, as the schema was of another revision (ffffffffffff)" in told
-        assert "Set server.version" in told
-        assert not backups.host.is_active(server)
-        assert sql(backups.host, "SELECT version_num FROM alembic_version") == REVISION
-
-    def test_a_database_that_is_gone_comes_back(self, backups: Backups) -> None:
-        backup = backups.make()
-        sql(backups.host, "DROP DATABASE prefect", database="postgres")
-        told = backups.restore(f"{backup}/prefect.dump")
-        assert told.endswith("exit 0\n"), told
-        assert "there was no database prefect before" in told
-        assert rows(backups) == 1000
-        assert backups.databases() == {"prefect"}
-        backups.make()
-
-    @pytest.mark.parametrize("name", ["postgres", "prefect_before_restore_20010101000000", "x; DROP DATABASE prefect"])
-    def test_only_a_database_that_was_kept_can_be_put_back(self, backups: Backups, name: str) -> None:
-        assert "exit 1" in backups.restore(f"--undo '{name}'")
-
-
-class TestDatabaseElsewhere:
-    """Reached by address and password, its administrator no superuser, as providers of databases have it."""
-
-    @pytest.fixture(autouse=True)
-    def _by_address(self, backups: Backups) -> Iterator[None]:
-        password = f"a:b\\{token_hex(8)}"
-        for role in ("cloud_admin", "prefect_backup"):
-            sql(backups.host, f"ALTER ROLE {role} PASSWORD '{password}'")
-        backups.stack.configure({"databasePassword": password}, secret=True)
-        backups.stack.up(databaseAddress=backups.host.address)
-        yield
-        backups.stack.up(databaseAddress="")
-        for name in backups.databases() - {"prefect"}:
-            sql(backups.host, f'DROP DATABASE "{name}"', database="postgres")
-
-    def test_backup_drill_and_restore_are_the_same(self, backups: Backups, server: str) -> None:
-        host = backups.host
-        assert f"PGHOST={host.address}" in host.run("cat /etc/prefect/backups.env").stdout
-        assert host.permissions("/etc/prefect/backups.pgpass").startswith("600 postgres")
-        assert "backup " in backups.start("prefect-backup")
-        assert "restore drill passed" in backups.start("prefect-restore-drill")
-        sql(host, "DELETE FROM flow_run")
-
-        told = backups.restore(f"{backups.newest()}/prefect.dump")
-        assert told.endswith("exit 0\n"), told
-        assert rows(backups) == 1000
-        wait_until(lambda: connections(backups) == "1", f"{server} to be connected to the restored database")
-        (undo,) = re.findall(rf"go back   sudo {RESTORE} (.*)", told)
-        assert backups.restore(undo).endswith("exit 0\n")
-        assert rows(backups) == 0
-        assert backups.restore(f"{backups.newest()}/prefect.dump").endswith("exit 0\n")
-
-
-class TestCopies:
-    """Off this host; a directory stands for the other place."""
-
-    def test_backups_are_copied_and_the_drill_reads_the_copy(self, backups: Backups) -> None:
-        host = backups.host
-        host.run("install -d -m 0700 -o postgres /srv/elsewhere")
-        # a task may write where it must and nowhere else, and this is no network
-        for unit in ("prefect-backup", "prefect-restore-drill"):
-            host.run(f"mkdir -p /etc/systemd/system/{unit}.service.d")
-            host.run(f"printf '[Service]\\nReadWritePaths=/srv/elsewhere' >/etc/systemd/system/{unit}.service.d/t.conf")
-        host.run("systemctl daemon-reload")
-        backups.stack.up(copyTo="/srv/elsewhere/repository")
-        with command_lines(backups) as seen:
-            assert re.search(r"copied \d+ backups off this host", backups.start("prefect-backup"))
-        assert "restore drill passed" in backups.start("prefect-restore-drill")
-        assert any("restic" in line for line in seen), "the watch saw nothing"
-        assert not [line for line in seen if backups.repository_password in line]
-
-    def test_backups_that_are_lost_here_come_back_from_there(self, backups: Backups) -> None:
-        host, names = backups.host, backups.names()
-        host.run(f"rm -r {DIRECTORY}/*")
-        assert host.run("/opt/prefect/bin/copy-prefect-backups --list").stdout.count(" prefect ") == 1
-        told = host.run("/opt/prefect/bin/copy-prefect-backups --back").stdout
-        assert f"there are {len(names)} backups now" in told
-        assert backups.names() == names
-        assert host.permissions(backups.newest()) == "700 postgres postgres"
-        assert backups.restore(f"{backups.newest()}/prefect.dump").endswith("exit 0\n")
-        for name in backups.databases() - {"prefect"}:
-            sql(host, f'DROP DATABASE "{name}"', database="postgres")
-
-    def test_a_copy_that_fails_leaves_the_backup_and_raises_an_alert(self, backups: Backups) -> None:
-        before = backups.newest()
-        backups.host.run("truncate --size 0 /srv/alerts; mv /srv/elsewhere/repository/config /srv/config")
-        backups.host.run("chmod 0500 /srv/elsewhere/repository")
-        journal = backups.start("prefect-backup")
-        backups.host.run("chmod 0700 /srv/elsewhere/repository; mv /srv/config /srv/elsewhere/repository/config")
-        assert "error: restic can neither open nor make its repository" in journal
-        assert backups.newest() > before
-        wait_until(lambda: len(backups.alerts()) == 1, "the webhook to be told")
-
-    def test_the_drill_finds_a_damaged_copy(self, backups: Backups) -> None:
-        backups.start("prefect-backup")
-        packs = "find /srv/elsewhere/repository/data -type f"
-        backups.host.run(f"for pack in $({packs}); do chmod u+w $pack; shred --iterations 1 --exact $pack; done")
-        journal = backups.start("prefect-restore-drill")
-        assert "error: restic finds its repository damaged" in journal
-        assert backups.failed("prefect-restore-drill")
-
-
-def test_no_secret_is_where_others_can_read_it(backups: Backups) -> None:
-    host = backups.host
-    host.run("journalctl --sync")
-    journal = host.run("journalctl --no-pager --output=cat").stdout
-    for secret in (backups.webhook_token, backups.repository_password):
-        assert secret not in journal
-        found = host.run(f"grep -rlF {secret} /etc /opt /run /tmp /var /home /root /usr/local", check=False).stdout
-        assert {host.permissions(path).split()[0] for path in found.split()} == {"600"}, found
-    assert host.permissions("/etc/prefect/alert.secrets.env") == "600 root root"
-    assert host.permissions("/etc/prefect/backups-copy.secrets.env").startswith("600 postgres")
-    assert host.run(f"su ops -s /bin/sh -c 'ls {DIRECTORY}'", check=False).returncode != 0
-
-
 def test_what_somebody_changed_has_drifted_and_is_put_back(backups: Backups) -> None:
     told = {
         "backups-prepare": f"{DIRECTORY}: 0755 postgres postgres instead of 0700 postgres postgres",
@@ -579,18 +273,3 @@ def test_removal_keeps_the_backups_unless_told_to_purge(backups: Backups) -> Non
     assert backups.names()[: len(names)] == names
     backups.stack.up(backups="false")
     assert backups.host.run(f"ls -d {DIRECTORY}", check=False).stdout == ""
-
-
-@contextmanager
-def command_lines(backups: Backups) -> Iterator[list[str]]:
-    """Collect what `ps` shows on the host; the list is filled when the block ends."""
-    seen: list[str] = []
-    watch = (
-        "while sleep 0.05; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >>/srv/seen; echo >>/srv/seen; done"
-    )
-    backups.host.run(f'systemd-run --quiet --unit watch bash -c "{watch}"')
-    try:
-        yield seen
-    finally:
-        backups.host.run("systemctl stop watch")
-    seen += backups.host.run("cat /srv/seen").stdout.splitlines()

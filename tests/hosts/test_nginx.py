@@ -1,16 +1,9 @@
 """nginx on a booted host, before a stand-in for a Prefect server: what it shows, what changes and faults do to it."""
 
-import json
-import shutil
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -18,79 +11,22 @@ import pytest
 from tests.hosts.certificates import Certificate, issue
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
-from tests.hosts.https_client import HttpsClient
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack
+from tests.hosts.nginx_host import NAME, PRIVATE_CA, RENEWAL, Proxy, another_site, asking_all_the_time, holds, seconds
+from tests.hosts.pulumi_stack import CHECKOUT, stack_on
 from tests.hosts.testbed import wait_until
 
-NAME = "prefect.example.com"
-PRIVATE_CA = {"publicUrl": f"https://{NAME}"}
 DIRECTORY = "/etc/prefect/nginx"
-RENEWAL = "prefect-certificate"
 PROGRAM = "/opt/prefect/nginx/renew-nginx-certificate"
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """The stack of tests/hosts/nginx_program, and the host that it is on."""
-
-    stack: PulumiStack
-    host: DebianHost
-
-    def up(self, **section: Any) -> str:
-        """Bring the stack up with this section `nginx`."""
-        return self.stack.up(nginx=json.dumps(section))
-
-    def failed_up(self, **section: Any) -> str:
-        """Bring the stack up with this section `nginx`, which must fail, and return what was printed."""
-        return self.stack.failure(self.stack.start_up(nginx=json.dumps(section)))
-
-    def output(self, name: str) -> str:
-        return self.stack.run("stack", "output", name, "--show-secrets").strip("\n")
-
-    def client(self, authority: str = "", host: str = NAME, port: int = 443) -> HttpsClient:
-        """Return a client that trusts `authority`, the stack's private CA unless told otherwise."""
-        return HttpsClient(self.host.address, host, authority or self.output("caCertificate"), port)
-
-    def http(self, path: str, host: str = NAME) -> httpx.Response:
-        return httpx.get(f"http://{self.host.address}{path}", headers={"Host": host}, trust_env=False, timeout=10)
-
-    def put(self, path: str, text: str) -> None:
-        """Make a file that only root may read."""
-        self.host.run(f"umask 077; mkdir -p {Path(path).parent}; rm -f {path}; cat >{path} <<'END'\n{text}\nEND")
-
-    def renew(self) -> str:
-        """Do now what is done each hour, and return what it said."""
-        self.host.run(f"systemctl reset-failed {RENEWAL}", check=False)
-        self.host.run(f"systemctl start {RENEWAL}", check=False)
-        unit = self.host.run(f"systemctl show --property InvocationID --value {RENEWAL}").stdout.strip()
-        return self.host.run(
-            f"journalctl --sync; journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID={unit}"
-        ).stdout
 
 
 @pytest.fixture(scope="module")
 def proxy(debian_host: DebianHost, tmp_path_factory: pytest.TempPathFactory) -> Proxy:
     """Bring the stack up on a bare host; every test leaves it up with `PRIVATE_CA`, save the last ones."""
-    if shutil.which("pulumi") is None:
-        pytest.skip('pulumi is not on PATH; run `make test`, or first: eval "$(make -s env)"')
-    stack = PulumiStack(CHECKOUT / "tests" / "hosts" / "nginx_program", tmp_path_factory.mktemp("stack"))
-    stack.configure({"address": debian_host.address, "user": debian_host.user, "hostKey": debian_host.host_key})
-    stack.configure({"sshPrivateKey": debian_host.private_key}, secret=True)
-    made = Proxy(stack, debian_host)
+    made = Proxy(stack_on(debian_host, "nginx_program", tmp_path_factory.mktemp("stack")), debian_host)
     made.put("/srv/upstream.py", (CHECKOUT / "tests" / "hosts" / "upstream.py").read_text())
     debian_host.run("systemd-run --quiet --unit upstream /usr/bin/python3 /srv/upstream.py 4200")
     made.up(**PRIVATE_CA)
     return made
-
-
-@contextmanager
-def another_site(proxy: Proxy, configuration: str) -> Iterator[None]:
-    """Have somebody else's file in nginx's directory."""
-    proxy.put("/etc/nginx/conf.d/another.conf", configuration)
-    try:
-        yield
-    finally:
-        proxy.host.run("rm /etc/nginx/conf.d/another.conf; systemctl reload nginx")
 
 
 class TestTheSite:
@@ -101,7 +37,7 @@ class TestTheSite:
     def test_other_names_get_what_the_distribution_shows(self, proxy: Proxy) -> None:
         assert "Welcome to nginx" in proxy.http("/", host="other.example.com").text
 
-    def test_https_shows_the_server_with_a_certificate_that_holds(self, proxy: Proxy) -> None:
+    def test_https_shows_the_server_with_a_certificate_thatholds(self, proxy: Proxy) -> None:
         asked = proxy.client().get("/api/flows/?limit=2").json()
         assert asked["path"] == "/api/flows/?limit=2"
         told = {name: asked["headers"].get(name) for name in ("host", "x-forwarded-proto", "x-forwarded-host")}
@@ -194,7 +130,7 @@ class TestAgain:
 
 class TestThePrivateCa:
     def test_the_expiry_is_an_output(self, proxy: Proxy) -> None:
-        expiry = _seconds(proxy.output("certificateExpiry"))
+        expiry = seconds(proxy.output("certificateExpiry"))
         assert expiry == ssl.cert_time_to_seconds(proxy.client().certificate()["notAfter"])
         assert expiry > time.time() + 60 * 24 * 3600
 
@@ -218,7 +154,7 @@ class TestThePrivateCa:
     def test_renewal_is_shown_without_dropping_anybody(self, proxy: Proxy) -> None:
         client = proxy.client()
         before = client.certificate()
-        with client.web_socket("/api/events/in") as opened, _asking(client) as asked:
+        with client.web_socket("/api/events/in") as opened, asking_all_the_time(client) as asked:
             # as good as expired: it is not there
             proxy.host.run(f"rm {DIRECTORY}/server.pem")
             assert "changed: " in proxy.renew()
@@ -236,26 +172,6 @@ class TestThePrivateCa:
             assert proxy.client().certificate() == before
         proxy.renew()
         wait_until(lambda: proxy.client().certificate() != before, "the new certificate")
-
-
-@contextmanager
-def _asking(client: HttpsClient) -> Iterator[list[int]]:
-    """Ask all the time, and collect the answers."""
-    answers: list[int] = []
-    done = threading.Event()
-
-    def ask() -> None:
-        while not done.is_set():
-            answers.append(client.get("/api/health").status_code)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        yield answers
-    finally:
-        wait_until(lambda: len(answers) > 10, "answers")
-        done.set()
-        asking.join()
 
 
 class TestFaults:
@@ -362,13 +278,13 @@ class TestGivenFiles:
         self.give(proxy, GOOD)
         proxy.up(**FILES)
         shown = proxy.client(GOOD.authority).certificate()
-        assert ssl.cert_time_to_seconds(shown["notAfter"]) == _seconds(proxy.output("certificateExpiry"))
+        assert ssl.cert_time_to_seconds(shown["notAfter"]) == seconds(proxy.output("certificateExpiry"))
         assert proxy.output("caCertificate") == ""
 
         renewed = issue(NAME, days=60)
         self.give(proxy, renewed)
         assert "changed: " in proxy.renew()
-        wait_until(lambda: _holds(proxy, renewed), "the renewed certificate to be shown")
+        wait_until(lambda: holds(proxy, renewed), "the renewed certificate to be shown")
         assert "unchanged: " in proxy.renew()
 
 
@@ -379,8 +295,8 @@ class TestACertificateOfTheStack:
         first = issue(NAME)
         proxy.stack.configure({"tlsCertificate": first.chain, "tlsPrivateKey": first.key}, secret=True)
         proxy.up(**self.SECTION)
-        assert _holds(proxy, first)
-        assert _seconds(proxy.output("certificateExpiry")), "the expiry is no secret"
+        assert holds(proxy, first)
+        assert seconds(proxy.output("certificateExpiry")), "the expiry is no secret"
         state = [path.read_text(errors="replace") for path in proxy.stack.state.rglob("*") if path.is_file()]
         line = first.key.splitlines()[1]
         assert not any(line in text for text in state)
@@ -390,7 +306,7 @@ class TestACertificateOfTheStack:
         second = issue(NAME)
         proxy.stack.configure({"tlsCertificate": second.chain, "tlsPrivateKey": second.key}, secret=True)
         proxy.up(**self.SECTION)
-        wait_until(lambda: _holds(proxy, second), "the other certificate to be shown")
+        wait_until(lambda: holds(proxy, second), "the other certificate to be shown")
 
     def test_the_private_ca_that_was_trusted_before_comes_back(self, proxy: Proxy) -> None:
         proxy.up(**PRIVATE_CA)
@@ -429,15 +345,3 @@ class TestDestroy:
         assert proxy.http("/", host="other.example.com").text == "another site"
         assert proxy.host.run(files).stdout == before
         assert "443" not in proxy.host.run("ss --no-header --listening --tcp --numeric").stdout
-
-
-def _seconds(moment: str) -> float:
-    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
-
-
-def _holds(proxy: Proxy, certificate: Certificate) -> bool:
-    """Tell whether the site shows a certificate of this one's authority."""
-    try:
-        return bool(proxy.client(certificate.authority).certificate())
-    except ssl.SSLCertVerificationError:
-        return False
