@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,49 +233,47 @@ def test_it_comes_back_when_nftables_empties_all_tables(site: Site) -> None:
     assert site.rules() == rules
 
 
-def test_where_ufw_is_active_ports_are_opened_there_beside_its_owners(site: Site) -> None:
+@contextmanager
+def another_firewall(site: Site, start: str, listing: str, stop: str) -> Iterator[None]:
+    """Have a firewall of the host's owner work; what we had is gone then, what we do there goes with us."""
     rules = site.rules()
-    site.host.run(
+    site.host.run(start)
+    theirs = site.host.run(listing).stdout
+    yield
+    assert site.rules() == ""
+    assert run(site.host, site.inputs["delete"], site.inputs["stdin"])[0] == 0
+    assert site.host.run(listing).stdout == theirs
+    site.host.run(f"{stop}; nft flush ruleset")
+    site.run_again()
+    assert site.rules() == rules
+
+
+def test_where_ufw_is_active_ports_are_opened_there_beside_its_owners(site: Site) -> None:
+    start = (
         f"{INSTALL} ufw >/dev/null; ufw allow 22/tcp; ufw allow 9100/tcp;"
         'ufw allow 80/tcp comment "it\'s theirs"; ufw --force enable'
     )
-    theirs = site.host.run("ufw show added").stdout
-    status, told = site.run_again()
-    assert status == 0
-    assert told.startswith("changed: ufw keeps this host's firewall and lets in tcp:80 tcp:443 tcp:5432@")
-    assert site.rules() == ""
-    assert site.from_the_machine() == {22, 80, 443, 9100}
-    assert site.from_the_neighbour() == {22, 80, 443, 5432, 9100}
-    assert site.from_the_neighbour(site.address_6) == {22, 80, 443, 5432, 9100}
-    assert site.run_again()[1].startswith("unchanged: ufw keeps")
-
-    assert run(site.host, site.inputs["delete"], site.inputs["stdin"])[0] == 0
-    assert site.host.run("ufw show added").stdout == theirs
-    site.host.run("ufw --force disable; nft flush ruleset")
-    site.run_again()
-    assert site.rules() == rules
+    with another_firewall(site, start, "ufw show added", "ufw --force disable"):
+        status, told = site.run_again()
+        assert status == 0
+        assert told.startswith("changed: ufw keeps this host's firewall and lets in tcp:80 tcp:443 tcp:5432@")
+        assert site.from_the_machine() == {22, 80, 443, 9100}
+        assert site.from_the_neighbour() == {22, 80, 443, 5432, 9100}
+        assert site.from_the_neighbour(site.address_6) == {22, 80, 443, 5432, 9100}
+        assert site.run_again()[1].startswith("unchanged: ufw keeps")
 
 
 def test_where_firewalld_is_active_ports_are_opened_there(site: Site) -> None:
-    rules = site.rules()
-    site.host.run(
-        f"{INSTALL} firewalld >/dev/null; firewall-cmd --permanent --add-port 9100/tcp; firewall-cmd --reload"
-    )
-    theirs = site.host.run("firewall-cmd --get-policies; firewall-cmd --list-all").stdout
-    status, told = site.run_again()
-    assert status == 0
-    assert told.startswith("changed: firewalld keeps this host's firewall and lets in tcp:80 tcp:443 tcp:5432@")
-    assert site.rules() == ""
-    for port in (22, 80, 5432, 9100):
-        assert _reaches(site.host.address, port) == (port != 5432)
-    assert site.neighbour.run(f"timeout 5 bash -c 'exec 3<>/dev/tcp/{site.address_6}/5432'").returncode == 0
-    assert site.run_again()[1].startswith("unchanged: firewalld keeps")
-
-    assert run(site.host, site.inputs["delete"], site.inputs["stdin"])[0] == 0
-    assert site.host.run("firewall-cmd --get-policies; firewall-cmd --list-all").stdout == theirs
-    site.host.run("systemctl disable --quiet --now firewalld; nft flush ruleset")
-    site.run_again()
-    assert site.rules() == rules
+    start = f"{INSTALL} firewalld >/dev/null; firewall-cmd --permanent --add-port 9100/tcp; firewall-cmd --reload"
+    listing = "firewall-cmd --get-policies; firewall-cmd --list-all"
+    with another_firewall(site, start, listing, "systemctl disable --quiet --now firewalld"):
+        status, told = site.run_again()
+        assert status == 0
+        assert told.startswith("changed: firewalld keeps this host's firewall and lets in tcp:80 tcp:443 tcp:5432@")
+        for port in (22, 80, 5432, 9100):
+            assert _reaches(site.host.address, port) == (port != 5432)
+        assert site.neighbour.run(f"timeout 5 bash -c 'exec 3<>/dev/tcp/{site.address_6}/5432'").returncode == 0
+        assert site.run_again()[1].startswith("unchanged: firewalld keeps")
 
 
 def test_a_change_shows_as_lines_and_takes_effect(site: Site) -> None:

@@ -11,6 +11,7 @@ from tests.hosts.debian_host import DebianHost
 from tests.hosts.ssh_session import run
 
 PACKAGES = "prefect==3.8.8 anyio==4.15.1"
+INSTALL = "apt-get install --quiet --quiet --yes --no-install-recommends"
 BROKEN_PACKAGE = """
 set -eu
 mkdir -p /root/broken/DEBIAN
@@ -175,7 +176,7 @@ class TestWhereSoftwareComesFrom:
         assert "CERTIFICATE_VERIFY_FAILED" in told
 
     def test_a_clock_that_is_wrong(self, host: DebianHost) -> None:
-        host.run("apt-get install --quiet --quiet --yes --no-install-recommends libfaketime >/dev/null")
+        host.run(f"{INSTALL} libfaketime >/dev/null")
         faketime = 'LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketime.so.1) FAKETIME=-2h exec /usr/bin/python3 "$@"'
         with wrapped(host, "python3", faketime):
             told = finding(host, "preflight-packages", packages=PACKAGES)
@@ -208,7 +209,7 @@ class TestWhereSoftwareComesFrom:
         pins = "/etc/apt/preferences.d/pins"
         pin = "Package: python3-venv postgresql*\\nPin: release *\\nPin-Priority: -1\\n"
         remove = "dpkg --purge --force-depends python3-venv python3.11-venv >/dev/null 2>&1"
-        restore = "apt-get install --quiet --quiet --yes --no-install-recommends python3-venv >/dev/null"
+        restore = f"{INSTALL} python3-venv >/dev/null"
         with changed(host, remove, restore):
             assert preflight(host, "preflight-packages", packages=PACKAGES)[0] == 0, "what is on offer is not missing"
             with changed(host, f"printf '{pin}' >{pins}", f"rm {pins}"):
@@ -221,7 +222,7 @@ class TestWhereSoftwareComesFrom:
         ]
 
     def test_a_host_from_which_nothing_answers_does_not_keep_anybody_waiting(self, host: DebianHost) -> None:
-        host.run("apt-get install --quiet --quiet --yes --no-install-recommends nftables >/dev/null")
+        host.run(f"{INSTALL} nftables >/dev/null")
         with changed(host, f"nft -f - <<'RULES'\n{SILENCE}\nRULES", "nft delete table inet silence"):
             started = time.monotonic()
             status, told = preflight(host, "preflight-packages", packages=PACKAGES)
@@ -304,6 +305,6 @@ class TestBecomingRoot:
             assert status == 0, told
 
     def test_a_shell_that_is_not_posix(self, host: DebianHost) -> None:
-        host.run("apt-get install --quiet --quiet --yes --no-install-recommends tcsh >/dev/null")
+        host.run(f"{INSTALL} tcsh >/dev/null")
         with changed(host, "usermod --shell /usr/bin/tcsh ops", "usermod --shell /bin/bash ops"):
             assert preflight(host, "preflight")[0] == 0

@@ -5,16 +5,9 @@ from dataclasses import replace
 import pytest
 
 from components.platforms import Linux, Service
+from tests.platforms.services import SERVER
 
-SERVICE = Service(
-    name="prefect-server",
-    description="Prefect server",
-    command=("/bin/true",),
-    user="prefect",
-    working_directory="/var/lib/prefect/prefect",
-    health_url="http://127.0.0.1:4200/api/ready",
-    requires_url="postgresql://db.example.com:5432",
-)
+SERVICE = replace(SERVER, health_url="http://127.0.0.1:4200/api/ready", requires_url="postgresql://db.example.com:5432")
 
 
 def unit(service: Service) -> list[str]:

@@ -44,6 +44,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def agent(server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have an agent that holds the key of the server."""
+    with ssh_agent.serving(tmp_path / "agent", server.key) as path:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        yield
+
+
+@pytest.fixture
 def bastion(server: SshServer) -> Iterator[SshServer]:
     """Serve beside the server, with a host key of its own; both accept the same key."""
     with ssh_server.serving(key=server.key) as running:
@@ -68,33 +76,12 @@ class TestLogIn:
             made.tunnel.unlock(private_key_text(server.key))
             assert passes(made, echo)
 
-    def test_by_the_agent(
-        self,
-        locked_tunnel: NewTunnel,
-        server: SshServer,
-        echo: int,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        with ssh_agent.serving(tmp_path / "agent", server.key) as path:
-            monkeypatch.setenv("SSH_AUTH_SOCK", path)
-            made = locked_tunnel(host_of(server))
-            made.tunnel.unlock(None)
-            assert passes(made, echo)
-
-    def test_by_the_agent_after_a_key_that_is_refused(
-        self,
-        locked_tunnel: NewTunnel,
-        server: SshServer,
-        echo: int,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        with ssh_agent.serving(tmp_path / "agent", server.key) as path:
-            monkeypatch.setenv("SSH_AUTH_SOCK", path)
-            made = locked_tunnel(host_of(server))
-            made.tunnel.unlock(private_key_text(paramiko.ECDSAKey.generate()))
-            assert passes(made, echo)
+    @pytest.mark.usefixtures("agent")
+    @pytest.mark.parametrize("refused", [False, True], ids=["alone", "after a key that is refused"])
+    def test_by_the_agent(self, locked_tunnel: NewTunnel, server: SshServer, echo: int, refused: bool) -> None:
+        made = locked_tunnel(host_of(server))
+        made.tunnel.unlock(private_key_text(paramiko.ECDSAKey.generate()) if refused else None)
+        assert passes(made, echo)
 
 
 class TestRefusal:
