@@ -34,6 +34,19 @@ answers() {
   fi
 }
 
+# healthy URL; a service without one need only run. The platform knows whether PostgreSQL accepts connections.
+healthy() {
+  case $1 in
+    '') ;;
+    http://*) answers "$1" ;;
+    postgresql://*)
+      local address=${1#postgresql://}
+      accepts_connections "${address%:*}" "${address##*:}"
+      ;;
+    *) fail "no way to check the health of $1" ;;
+  esac
+}
+
 # install_environment DIRECTORY LOCK: a Python environment from hash-locked requirements, whole or not at all.
 # The platform says which Python (find_python), where the requirements stand (requirements), and ends what was cut off.
 install_environment() {

@@ -108,19 +108,6 @@ active_drift() {
   found=$(systemctl is-active "$1") || echo "$1: $found instead of active"
 }
 
-# healthy URL; a service without one need only run
-healthy() {
-  case $1 in
-    '') ;;
-    http://*) answers "$1" ;;
-    postgresql://*)
-      local address=${1#postgresql://}
-      accepts_connections "${address%:*}" "${address##*:}"
-      ;;
-    *) fail "no way to check the health of $1" ;;
-  esac
-}
-
 # accepts_connections HOST PORT: whether PostgreSQL does, or at least somebody where its programs are not installed
 accepts_connections() {
   if command -v pg_isready >/dev/null; then

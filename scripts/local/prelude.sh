@@ -122,15 +122,5 @@ requirements() { if [ -f "$runtime/requirements/$1.txt" ]; then echo "$runtime/r
 # what an installation that was cut off may have left running
 end_installation() { end_processes TERM "^$(pattern_of "$1")/bin/python -m pip "; }
 
-# healthy URL; a service without one need only run
-healthy() {
-  case $1 in
-    '') ;;
-    http://*) answers "$1" ;;
-    postgresql://*)
-      local address=${1#postgresql://}
-      "$root/runtime/postgresql/pg_isready" --quiet --host "${address%:*}" --port "${address##*:}"
-      ;;
-    *) fail "no way to check the health of $1" ;;
-  esac
-}
+# accepts_connections HOST PORT: whether PostgreSQL does
+accepts_connections() { "$root/runtime/postgresql/pg_isready" --quiet --host "$1" --port "$2"; }
