@@ -5,6 +5,7 @@ import pulumi
 from components import postgres_host
 from components.azure.on_demand import make_in_azure
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
+from components.deployments import Deployments, DeploymentsArgs
 from components.drift import find_repairs
 from components.existing_postgres import ExistingPostgres, ExistingPostgresArgs
 from components.firewall import HostFirewall, HostFirewallArgs
@@ -172,10 +173,24 @@ pools = {
 
 blocks = SecretBlocks("secrets", SecretBlocksArgs(server=server, values=secrets.secret_blocks))
 
-if settings.objects:
+objects = (
     PrefectObjects(
         "objects",
         PrefectObjectsArgs(server=server, settings=settings.objects, secret_fields=secrets.secret_fields, pools=pools),
+    )
+    if settings.objects
+    else None
+)
+
+if settings.deployments:
+    Deployments(
+        "deployments",
+        DeploymentsArgs(
+            server=server,
+            settings=settings.deployments,
+            pools=pools,
+            after=[blocks, *([objects] if objects else [])],
+        ),
     )
 
 workers = {

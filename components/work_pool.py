@@ -29,6 +29,8 @@ class WorkPool(pulumi.ComponentResource):
     type: str
     ready: pulumi.Resource
     """The pool is there."""
+    complete: pulumi.Resource
+    """Its queues are there, too."""
 
     def __init__(self, name: str, args: WorkPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:WorkPool", name, None, opts)
@@ -49,9 +51,9 @@ class WorkPool(pulumi.ComponentResource):
             opts=server.holds(self),
         )
         # One after the other, as each that takes a priority moves those behind it.
-        latest: pulumi.Resource = self.ready
+        self.complete = self.ready
         for queue in pool.queues:
-            latest = resources.WorkQueue(
+            self.complete = resources.WorkQueue(
                 f"{name}-queue-{queue.name}",
                 api_url=server.api_url_here,
                 work_pool=pool.name,
@@ -61,7 +63,7 @@ class WorkPool(pulumi.ComponentResource):
                 priority=queue.priority,
                 paused=queue.paused,
                 adopt=queue.adopt,
-                opts=server.holds(self, latest),
+                opts=server.holds(self, self.complete),
             )
         self.register_outputs({"pool_name": self.pool_name, "type": self.type})
 

@@ -11,7 +11,7 @@ import re
 import ssl
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,7 @@ from components.prefect_api.errors import (
     has_untrusted_certificate,
 )
 
+_Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 
 
@@ -92,7 +93,7 @@ class PrefectClient:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: _Body | None = None,
         *,
         query: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
@@ -155,7 +156,7 @@ class PrefectClient:
             if not error.says_not_found:
                 raise
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str] | None) -> Any:
+    def _send(self, method: str, path: str, body: _Body | None, query: Mapping[str, str] | None) -> Any:
         token = self._csrf.value
         answer = self._exchange(method, path, body, query)
         if _demands_csrf_token(answer):
@@ -164,9 +165,7 @@ class PrefectClient:
             answer = self._exchange(method, path, body, query)
         return _decoded(method, path, answer)
 
-    def _exchange(
-        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str] | None
-    ) -> httpx.Response:
+    def _exchange(self, method: str, path: str, body: _Body | None, query: Mapping[str, str] | None) -> httpx.Response:
         return self._http.request(method, path, json=body, params=query, headers=self._csrf.headers())
 
     def _fetch_csrf_token(self, client: str) -> str:

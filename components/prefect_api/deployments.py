@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from components.prefect_api import names
 from components.prefect_api.client import PrefectClient
+
+COLLISION_STRATEGIES = ("ENQUEUE", "CANCEL_NEW")
+"""What becomes of a run beyond the concurrency limit: it waits, or it is cancelled."""
+
+
+def name_problem(name: str) -> str | None:
+    """Say why the server would refuse this name for a deployment, None if it would not."""
+    return names.problem("deployment", name)
+
+
+def flow_name_problem(name: str) -> str | None:
+    """Say why the server would refuse this name for a flow, None if it would not."""
+    return names.problem("flow", name)
 
 
 def find(client: PrefectClient, flow_name: str, name: str) -> dict[str, Any] | None:
@@ -27,15 +42,29 @@ def ensure(client: PrefectClient, flow_name: str, name: str, *, work_pool: str, 
         path: directory on the worker that the entrypoint is relative to.
         entrypoint: `file.py:function`.
     """
+    return create(client, flow_name, name, {"work_pool_name": work_pool, "path": path, "entrypoint": entrypoint})
+
+
+def create(client: PrefectClient, flow_name: str, name: str, settings: Mapping[str, Any]) -> str:
+    """Create a deployment and, if there is none, its flow; give the deployment's id.
+
+    One of the name that is there already is changed, its schedules are replaced. `settings` are as the server names
+    them (DeploymentCreate).
+    """
     flow = client.request("POST", "/flows/", {"name": flow_name}, repeatable=True)
-    body = {
-        "name": name,
-        "flow_id": flow["id"],
-        "work_pool_name": work_pool,
-        "path": path,
-        "entrypoint": entrypoint,
-    }
+    body = {"name": name, "flow_id": flow["id"], **settings}
     return str(client.request("POST", "/deployments/", body, repeatable=True)["id"])
+
+
+def read(client: PrefectClient, deployment_id: str) -> dict[str, Any]:
+    """Give a deployment that must be there, as the server describes it (DeploymentResponse)."""
+    deployment: dict[str, Any] = client.request("GET", f"/deployments/{deployment_id}")
+    return deployment
+
+
+def update(client: PrefectClient, deployment_id: str, settings: Mapping[str, Any]) -> None:
+    """Change of a deployment what `settings` name, as the server does (DeploymentUpdate)."""
+    client.request("PATCH", f"/deployments/{deployment_id}", settings)
 
 
 def delete(client: PrefectClient, deployment_id: str) -> None:

@@ -1,6 +1,7 @@
 """The one doorway for configuration: a stack file in, frozen values out, or one error with every problem.
 
-`parse_settings` is pure and knows nothing of Pulumi; `load_settings` feeds it the running stack's configuration.
+`parse_settings` knows nothing of Pulumi, and reads no file but those of flows that a stack file names; `load_settings`
+feeds it the running stack's configuration.
 The keys, their types and the defaults of a stack that sets nothing stand in Pulumi.yaml.
 """
 
@@ -26,6 +27,7 @@ from components.settings.azure import (
     with_blob_copies,
 )
 from components.settings.backups import COPY_SECRET, BackupSettings, check_copy_secret, read_backups
+from components.settings.deployments import DeploymentSettings, read_deployments, refuse_twice
 from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, is_address, read_hosts
 from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
@@ -38,6 +40,7 @@ from components.settings.postgres import (
     check_monitoring_secret,
     read_postgres,
 )
+from components.settings.prefect_files import read_prefect_files
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX, PrefectObjects, read_prefect_objects
 from components.settings.secret_sources import SECTION as SECRET_SOURCES
 from components.settings.secret_sources import read_secret_sources
@@ -53,7 +56,8 @@ from components.settings.table import Problem, Problems, SettingsError, Table
 from components.settings.windows_uses import check_uses
 from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
 
-_OBJECTS = ("variables", "concurrencyLimits", "tagConcurrencyLimits", "blocks", "automations")
+_LIMITS = ("concurrencyLimits", "tagConcurrencyLimits")
+_OBJECTS = ("variables", *_LIMITS, "blocks", "automations", "deployments", "prefectFiles")
 SECTIONS = (
     "hosts",
     "azure",
@@ -90,7 +94,9 @@ class Settings:
     secret_blocks: tuple[str, ...]
     """Names of the Prefect `secret` blocks, each with its value under the key `secretBlock-NAME`."""
     objects: PrefectObjects
-    """Variables, concurrency limits and blocks of other types."""
+    """Variables, concurrency limits, blocks of other types, automations."""
+    deployments: tuple[DeploymentSettings, ...]
+    """Those of the stack file, then those of the files prefect.yaml that it names."""
     drift: bool
     """Whether a preview looks for what somebody else changed on the hosts."""
     protect: bool
@@ -288,6 +294,14 @@ def parse_settings(
     on_windows = {host.name for host in hosts if host.windows}
     if any(worker.host in on_windows for worker in workers):
         objects = replace(objects, automations=with_zombie_automation(objects.automations))
+    blocks = [block.key for block in objects.blocks]
+    deployments = refuse_twice(
+        problems,
+        [
+            *read_deployments(tables["deployments"], pools, blocks),
+            *read_prefect_files(tables["prefectFiles"], pools, blocks),
+        ],
+    )
     check_certificate_secrets(problems, nginx, values, secret_keys)
     check_copy_secret(problems, backups, values)
     check_seed(problems, hosts, values)
@@ -318,6 +332,7 @@ def parse_settings(
         workers=workers,
         secret_blocks=secret_block_names(values.keys()),
         objects=objects,
+        deployments=deployments,
         drift=switches["drift"],
         protect=switches["protect"],
         purge_on_destroy=switches["purgeOnDestroy"],

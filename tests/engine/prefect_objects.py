@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.prefect_api import automations, blocks, concurrency_limits, variables, work_pools, work_queues
+from components.prefect_api import (
+    automations,
+    blocks,
+    concurrency_limits,
+    deployments,
+    variables,
+    work_pools,
+    work_queues,
+)
 from components.prefect_api.client import PrefectClient
 
 POOL = "of-others"
@@ -84,6 +92,30 @@ def _find_automation(client: PrefectClient, edition: Edition) -> dict[str, Any] 
         "threshold": found["trigger"]["threshold"],
         "action": found["actions"][0]["type"],
     }
+
+
+def _deployment(name: str, cron: str, *, paused: bool = False) -> Edition:
+    return Edition(
+        declared={
+            **{"flow_name": "etl", "name": name, "entrypoint": "etl.py:etl", "work_pool": POOL, "paused": paused},
+            **{"schedules": {"nightly": {"cron": cron}}, "parameters": {"day": None}, "tags": ["b", "a"]},
+        },
+        told={"name": name, "paused": paused, "schedules": {"nightly": cron}, "parameters": {"day": None}},
+    )
+
+
+def _find_deployment(client: PrefectClient, edition: Edition) -> dict[str, Any] | None:
+    found = deployments.find(client, "etl", edition.declared["name"])
+    return found and {
+        **{key: found[key] for key in ("name", "paused", "parameters")},
+        "schedules": {schedule["slug"]: schedule["schedule"].get("cron") for schedule in found["schedules"]},
+    }
+
+
+def _deployment_id(client: PrefectClient) -> str:
+    deployment = deployments.find(client, "etl", "daily")
+    assert deployment is not None, "there is no deployment etl/daily"
+    return str(deployment["id"])
 
 
 FIRST_SECRET, CHANGED_SECRET, SECRET_BY_HAND = (
@@ -175,5 +207,13 @@ KINDS = {
             client, _automation_id(client), "crashes", {"trigger": _trigger(9), "actions": [{"type": "do-nothing"}]}
         ),
         delete=lambda client: automations.delete(client, _automation_id(client)),
+    ),
+    "Deployment": Kind(
+        first=_deployment("etl", "0 2 * * *"),
+        changed=_deployment("etl", "0 3 * * *", paused=True),
+        replaced=_deployment("daily", "0 3 * * *"),
+        find=_find_deployment,
+        change=lambda client: deployments.update(client, _deployment_id(client), {"tags": ["by hand"]}),
+        delete=lambda client: deployments.delete(client, _deployment_id(client)),
     ),
 }

@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.prefect_api import automations, blocks, concurrency_limits, variables, work_pools, work_queues
+from components.prefect_api import (
+    automations,
+    blocks,
+    concurrency_limits,
+    deployments,
+    variables,
+    work_pools,
+    work_queues,
+)
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.provider import PrefectProvider, canonical_json
 from components.prefect_api.resources import (
     AutomationProvider,
     BlockProvider,
+    DeploymentProvider,
     GlobalConcurrencyLimitProvider,
     SecretBlockProvider,
     TagConcurrencyLimitProvider,
@@ -66,6 +75,28 @@ def _change_automation(client: PrefectClient) -> None:
     automations.update(client, automation["id"], "life", {"trigger": trigger, "actions": []}, enabled=False)
 
 
+def _pool_for_deployments(client: PrefectClient) -> None:
+    if work_pools.find(client, "life-of-deployments") is None:
+        template = work_pools.default_base_job_template(client, "process")
+        work_pools.create(client, "life-of-deployments", "process", base_job_template=template)
+
+
+def _change_deployment(client: PrefectClient) -> None:
+    deployment = deployments.find(client, "life", "life")
+    assert deployment is not None
+    deployments.update(client, deployment["id"], {"paused": True, "tags": ["by-hand"], "parameters": {"day": "x"}})
+    # as the UI makes them, without a slug
+    body = [{"schedule": {"cron": "1 1 * * *"}, "active": True}]
+    client.request("POST", f"/deployments/{deployment['id']}/schedules", body)
+
+
+PARAMETERS = {
+    "title": "Parameters",
+    "type": "object",
+    "properties": {"day": {"title": "day", "type": "string", "position": 0}, "count": {"type": "integer"}},
+    "required": ["day"],
+}
+
 FAILED = {
     "type": "event",
     "posture": "Reactive",
@@ -112,6 +143,55 @@ LIFECYCLES = {
         },
         replacing={"type": "docker"},
         by_hand=lambda client: work_pools.update(client, "life", base_job_template={}, paused=True),
+    ),
+    "Deployment": Lifecycle(
+        provider=DeploymentProvider,
+        inputs={
+            "flow_name": "life",
+            "name": "life",
+            "entrypoint": "etl.py:life",
+            "work_pool": "life-of-deployments",
+            "pull_steps": canonical_json([{"set_working_directory": {"directory": "/srv/flows"}}]),
+            "schedules": canonical_json(
+                {
+                    "nightly": {"cron": "0 2 * * *", "timezone": "Europe/Paris"},
+                    "often": {"interval": 600, "active": False},
+                    "weekly": {"rrule": "FREQ=WEEKLY;BYDAY=MO"},
+                }
+            ),
+            "parameters": canonical_json({"day": "monday"}),
+            "job_variables": canonical_json({"env": {"A": "1"}}),
+            "enforce_parameters": True,
+            "tags": ["x", "y"],
+            "paused": False,
+        },
+        in_place={
+            "entrypoint": "other.py:life",
+            "pull_steps": canonical_json(
+                [{"git_clone": {"repository": "https://git.example.com/etl", "credentials": "github-credentials/etl"}}]
+            ),
+            "schedules": canonical_json(
+                {
+                    "nightly": {"cron": "0 3 * * *", "day_or": False},
+                    "often": {"interval": 900, "parameters": {"count": 2}},
+                }
+            ),
+            "parameters": canonical_json({"day": "tuesday", "count": 1}),
+            "parameter_schema": canonical_json(PARAMETERS),
+            "job_variables": canonical_json({"stream_output": False}),
+            "enforce_parameters": False,
+            "work_queue": "urgent",
+            "concurrency_limit": 3.0,
+            "collision_strategy": "CANCEL_NEW",
+            "grace_period_seconds": 90.0,
+            "description": "Nightly",
+            "version": "2",
+            "tags": [],
+            "paused": True,
+        },
+        replacing={"name": "other"},
+        by_hand=_change_deployment,
+        prepare=_pool_for_deployments,
     ),
     "WorkQueue": Lifecycle(
         provider=WorkQueueProvider,

@@ -30,6 +30,7 @@ MODULES = {
     "AutomationProvider": "automation",
     "BlockProvider": "block",
     "CanaryRunProvider": "canary_run",
+    "DeploymentProvider": "deployment",
     "GlobalConcurrencyLimitProvider": "concurrency_limits",
     "SecretBlockProvider": "secret_block",
     "TagConcurrencyLimitProvider": "concurrency_limits",

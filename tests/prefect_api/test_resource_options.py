@@ -14,6 +14,7 @@ from components.prefect_api.resources import (
     Automation,
     Block,
     CanaryRun,
+    Deployment,
     GlobalConcurrencyLimit,
     SecretBlock,
     TagConcurrencyLimit,
@@ -94,6 +95,7 @@ def registered() -> Iterator[Registered]:
             lambda: CanaryRun("r", api_url=API, work_pool="etl", path="/flows", entrypoint="canary.py:canary"),
             "CanaryRun",
         ),
+        (lambda: deployment(tags=["a"]), "Deployment"),
     ],
 )
 def test_a_replacement_is_made_after_the_old_one_is_gone(
@@ -163,6 +165,29 @@ def test_what_is_not_given_is_not_sent(registered: Registered) -> None:
     request = registered(lambda: WorkPool("r", api_url=API, name="etl", type="process"))
 
     assert set(inputs(request)) == {"api_url", "name", "type", "paused", "adopt", "__provider"}
+
+
+def test_a_deployment_sends_its_tables_as_json_and_takes_names_of_other_resources(registered: Registered) -> None:
+    queue = pulumi.Output.from_input("urgent")
+    sent = inputs(registered(lambda: deployment(work_queue=queue, parameters={"a": None}, tags=["b", "a"])))
+
+    assert (sent["work_queue"], sent["tags"]) == ("urgent", ["a", "b"])
+    assert json.loads(sent["parameters"]) == {"a": None}
+    assert {key: json.loads(sent[key]) for key in ("pull_steps", "schedules", "job_variables")} == {
+        "pull_steps": [],
+        "schedules": {},
+        "job_variables": {},
+    }
+
+
+def deployment(**more: Any) -> Deployment:
+    named: dict[str, Any] = {
+        "flow_name": "f",
+        "name": "d",
+        "entrypoint": "f.py:f",
+        "work_pool": pulumi.Output.from_input("etl"),
+    }
+    return Deployment("r", api_url=API, **named, **more)
 
 
 def inputs(request: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from components.prefect_api.resources.concurrency_limits import (
     TagConcurrencyLimit,
     TagConcurrencyLimitProvider,
 )
+from components.prefect_api.resources.deployment import Deployment, DeploymentProvider
 from components.prefect_api.resources.secret_block import SecretBlock, SecretBlockProvider
 from components.prefect_api.resources.variable import Variable, VariableProvider
 from components.prefect_api.resources.work_pool import WorkPool, WorkPoolProvider
@@ -30,6 +31,8 @@ __all__ = [
     "BlockProvider",
     "CanaryRun",
     "CanaryRunProvider",
+    "Deployment",
+    "DeploymentProvider",
     "GlobalConcurrencyLimit",
     "GlobalConcurrencyLimitProvider",
     "SecretBlock",
