@@ -225,7 +225,7 @@ class _Reader:
         ours |= dict(zip(_LIMIT.values(), map(limit.get, _LIMIT), strict=True))
         _table(problems, "concurrency_limit", limit, _LIMIT)
         ours["schedules"] = _schedules(problems, templates, given)
-        ours["pullSteps"] = self._pull_steps(problems, templates, given)
+        ours["pullSteps"] = self._pull_steps(problems, templates, given) or None
         return {key: value for key, value in ours.items() if value is not None}
 
     def _pull_steps(self, problems: Problems, templates: Templates, given: _Located) -> Any:

@@ -24,7 +24,8 @@ def directory() -> Iterator[Path]:
 
 
 def test_the_deployment_of_the_documents_runs_to_its_end(stack: Stack, directory: Path) -> None:
-    _, example, *_ = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^```yaml\n(  prefect-selfhost:deployments:.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    example = shown[0]
     (loop,) = re.findall(r"^for name in (.*?); do$", DOCUMENT, re.MULTILINE | re.DOTALL)
     secrets = loop.replace("\\\n", " ").split()
     file = stack.layout.root / f"Pulumi.{stack.name}.yaml"

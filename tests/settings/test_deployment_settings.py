@@ -37,7 +37,9 @@ def source(tmp_path: Path) -> str:
 
 def test_the_deployments_of_the_documents_are_good_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CHECKOUT)
-    _, *examples = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    examples = re.findall(
+        r"^```yaml\n(  prefect-selfhost:deployments:.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
+    )
     for example in examples:
         ((key, table),) = yaml.safe_load(example).items()
         (found,) = parsed(stack_file(**{key.removeprefix("prefect-selfhost:"): table})).deployments
