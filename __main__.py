@@ -5,7 +5,6 @@ import pulumi
 from components import postgres_host
 from components.azure.on_demand import make_in_azure
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
-from components.deployments import Deployments, DeploymentsArgs
 from components.drift import find_repairs
 from components.existing_postgres import ExistingPostgres, ExistingPostgresArgs
 from components.firewall import HostFirewall, HostFirewallArgs
@@ -173,23 +172,16 @@ pools = {
 
 blocks = SecretBlocks("secrets", SecretBlocksArgs(server=server, values=secrets.secret_blocks))
 
-objects = (
+if settings.objects or settings.deployments:
     PrefectObjects(
         "objects",
-        PrefectObjectsArgs(server=server, settings=settings.objects, secret_fields=secrets.secret_fields, pools=pools),
-    )
-    if settings.objects
-    else None
-)
-
-if settings.deployments:
-    Deployments(
-        "deployments",
-        DeploymentsArgs(
+        PrefectObjectsArgs(
             server=server,
-            settings=settings.deployments,
+            settings=settings.objects,
+            secret_fields=secrets.secret_fields,
             pools=pools,
-            after=[blocks, *([objects] if objects else [])],
+            deployments=settings.deployments,
+            secrets=[blocks],
         ),
     )
 

@@ -1,14 +1,16 @@
-"""Variables, concurrency limits, blocks and automations on the Prefect server."""
+"""Variables, concurrency limits, blocks, deployments and automations on the Prefect server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
+from components.deployments import Deployments, DeploymentsArgs
 from components.prefect_api.automations import named_work_pools
 from components.prefect_api.resources import Automation, Block, GlobalConcurrencyLimit, TagConcurrencyLimit, Variable
 from components.prefect_server_host import PrefectServerHost
+from components.settings.deployments import DeploymentSettings
 from components.settings.prefect_objects import BlockSettings
 from components.settings.prefect_objects import PrefectObjects as PrefectObjectsSettings
 from components.work_pool import WorkPool
@@ -24,6 +26,9 @@ class PrefectObjectsArgs:
     """Values of secret fields of blocks, by the names that the blocks' settings give them."""
     pools: Mapping[str, WorkPool]
     """Of the stack, by name."""
+    deployments: Sequence[DeploymentSettings] = ()
+    secrets: Sequence[pulumi.Resource] = ()
+    """What deployments may read besides variables and blocks."""
 
 
 class PrefectObjects(pulumi.ComponentResource):
@@ -35,7 +40,7 @@ class PrefectObjects(pulumi.ComponentResource):
     def __init__(self, name: str, args: PrefectObjectsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:PrefectObjects", name, None, opts)
         settings, api_url, held = args.settings, args.server.api_url_here, args.server.holds(self)
-        for variable in settings.variables:
+        variables = [
             Variable(
                 f"{name}-variable-{variable.name}",
                 api_url=api_url,
@@ -45,6 +50,8 @@ class PrefectObjects(pulumi.ComponentResource):
                 adopt=variable.adopt,
                 opts=held,
             )
+            for variable in settings.variables
+        ]
         for limit in settings.global_concurrency_limits:
             GlobalConcurrencyLimit(
                 f"{name}-limit-{limit.name}",
@@ -66,8 +73,9 @@ class PrefectObjects(pulumi.ComponentResource):
                 opts=held,
             )
         self.blocks = {}
-        for block in settings.blocks:
-            self.blocks[block.key] = self._block(f"{name}-block-{block.key}", block, args, held)
+        blocks = [self._block(f"{name}-block-{block.key}", block, args, held) for block in settings.blocks]
+        found_by_flows = [*args.secrets, *variables, *blocks]
+        deployments = [self._deployments(args, found_by_flows)] if args.deployments else []
         for automation in settings.automations:
             named = named_work_pools(automation.actions)
             Automation(
@@ -80,14 +88,14 @@ class PrefectObjects(pulumi.ComponentResource):
                 enabled=automation.enabled,
                 tags=automation.tags,
                 adopt=automation.adopt,
-                opts=args.server.holds(self, *(pool for key, pool in args.pools.items() if key in named)),
+                opts=args.server.holds(
+                    self, *deployments, *(pool for key, pool in args.pools.items() if key in named)
+                ),
             )
         self.register_outputs({"blocks": self.blocks})
 
-    def _block(
-        self, name: str, block: BlockSettings, args: PrefectObjectsArgs, opts: pulumi.ResourceOptions
-    ) -> pulumi.Output[str]:
-        return Block(
+    def _block(self, name: str, block: BlockSettings, args: PrefectObjectsArgs, opts: pulumi.ResourceOptions) -> Block:
+        made = Block(
             name,
             api_url=args.server.api_url_here,
             type=block.type,
@@ -97,7 +105,13 @@ class PrefectObjects(pulumi.ComponentResource):
             references={path: self.blocks[other] for path, other in block.references.items()},
             adopt=block.adopt,
             opts=opts,
-        ).block_document_id
+        )
+        self.blocks[block.key] = made.block_document_id
+        return made
+
+    def _deployments(self, args: PrefectObjectsArgs, after: Sequence[pulumi.Resource]) -> Deployments:
+        found = DeploymentsArgs(server=args.server, settings=args.deployments, pools=args.pools, after=after)
+        return Deployments("deployments", found, pulumi.ResourceOptions(parent=self))
 
     def _action(self, action: Mapping[str, Any]) -> dict[str, Any]:
         """Put the id of a block in the place of its name."""

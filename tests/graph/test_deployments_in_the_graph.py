@@ -22,6 +22,12 @@ STACK: dict[str, Any] = {
             "parameters": {"day": None},
         }
     },
+    "automations": {
+        "recover": {
+            "trigger": {"posture": "Reactive"},
+            "actions": [{"type": "run-deployment", "source": "selected", "deployment": "Main Flow/nightly"}],
+        }
+    },
     "secretBlock-token": "token-3e9a11",
 }
 
@@ -42,6 +48,10 @@ def test_a_deployment_comes_after_its_pool_its_queue_and_what_its_flow_finds_by_
         "secrets-token",
     } <= before
     assert not {"worker-default-service", "canary-default"} & before, "it needs no worker"
+
+
+def test_an_automation_may_name_it(graph: Graph) -> None:
+    assert NAME in graph.before("objects-automation-recover")
 
 
 def test_the_canary_waits_for_no_deployment(graph: Graph) -> None:
