@@ -88,9 +88,7 @@ class PrefectObjects(pulumi.ComponentResource):
                 enabled=automation.enabled,
                 tags=automation.tags,
                 adopt=automation.adopt,
-                opts=args.server.holds(
-                    self, *deployments, *(pool for key, pool in args.pools.items() if key in named)
-                ),
+                opts=args.server.holds(self, *deployments, *(pool for key, pool in args.pools.items() if key in named)),
             )
         self.register_outputs({"blocks": self.blocks})
 
