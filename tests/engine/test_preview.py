@@ -24,7 +24,10 @@ OF_PREFECT = {
     *("server", *(f"server-{part}" for part in ("settings", "secrets", "migration-program", "migration"))),
     *("server-service-definition", "server-service"),
     *("pool-default", "pool-default-pool", "secrets", "secrets-example", "worker-default"),
-    *(f"worker-default-{part}" for part in ("program", "settings", "secrets", "service-definition", "service")),
+    *(
+        f"worker-default-{part}"
+        for part in ("program", "settings", "secrets", "drain", "service-definition", "service")
+    ),
     "canary-default",
 }
 

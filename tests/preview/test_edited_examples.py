@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from components.settings import loading
 from policies.rules import findings
 from tests.graph.test_windows_graph import HOST as WINDOWS
 from tests.preview.recorded import between, compared, example, graph_of, planned
@@ -179,12 +178,10 @@ def test_a_stack_on_this_machine_has_no_firewall_and_no_proxy() -> None:
 
 
 def test_a_windows_host_reads_as_any_other() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "read_hosts", lambda *_: (WINDOWS,))
-        before = graph_of({}).resources
-        after = graph_of({"server": {"logLevel": "DEBUG"}, "workPools": {"default": {"paused": True}}}).resources
+    stack = {"hosts": {"windows-1": WINDOWS}}
+    edits = {"server": {"logLevel": "DEBUG"}, "workPools": {"default": {"paused": True}}}
 
-    plan = compared(before, after, {})
+    plan = compared(graph_of(stack).resources, graph_of(stack | edits).resources, {})
 
     assert {(one.name, one.port, one.detail, one.operation) for one in topology(plan).services} == {
         ("prefect-postgresql", "5432", "PostgreSQL", "same"),
@@ -192,7 +189,7 @@ def test_a_windows_host_reads_as_any_other() -> None:
         ("prefect-worker-default", "4210", "work pool default", "same"),
     }
     assert [line.partition(":")[0] + line.partition(":")[2].partition(":")[0] for line in told(plan)] == [
-        "medium prefect-server restarts on this-machine",
+        "medium prefect-server restarts on windows-1",
         "medium The work pool default is stopped",
     ]
     lines = difference(plan)
