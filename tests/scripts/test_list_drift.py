@@ -129,7 +129,7 @@ class TestWhatIsAsked:
 
 ONCE = {
     *("preflight", "preflight-packages", "measure-memory"),
-    *("backup-database", "migrate-prefect-database"),
+    *("backup-database", "migrate-prefect-database", "drain-worker"),
     *("services", "create-postgresql-cluster"),
 }
 """Scripts that only look, do something once, or hold data, which nobody declares."""
