@@ -56,7 +56,7 @@ CHANGES = [
         secret("authString", prefix="admin:"),
         updates={
             *("server-secrets", "server-service"),
-            *("worker-default-secrets", "worker-default-service"),
+            *("worker-default-drain", "worker-default-secrets", "worker-default-service"),
             "canary-default",
         },
         restarts={SERVER, WORKER},
@@ -98,7 +98,7 @@ def test_a_second_pool_with_a_worker_comes_and_goes_beside_the_first(stack: Stac
     stack.config_set("workers.second.workPool", "second")
     stack.config_set("workers.second.healthPort", str(stack.ports.second_worker))
     ours = {"pool-second", "pool-second-pool", "worker-second", "canary-second"} | {
-        f"worker-second-{part}" for part in ("program", "settings", "secrets", "service-definition", "service")
+        f"worker-second-{part}" for part in ("program", "settings", "secrets", "drain", "service-definition", "service")
     }
     # the host knows the ports of its services
     ports = dict.fromkeys(["this-machine-preflight", "this-machine-prepare"], "update")
