@@ -7,7 +7,7 @@ import pulumi
 from components import postgres_host, prefect_server_host
 from components.host import Step
 from components.nginx_proxy import NginxProxy
-from components.platforms import HostFile
+from components.platforms import HostFile, Platform
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
 from components.prefect_runtime import PrefectRuntime
 from components.prefect_server_host import PrefectServerHost
@@ -36,9 +36,14 @@ def drain_before_another_password(
     settings: dict[str, pulumi.Input[str]] = {
         "service": unit,
         "secrets_file": secrets_file(platform, unit).path,
-        "auth_string": pulumi.Output.secret(auth_string),
+        "secrets": _secrets(platform, auth_string).apply(str.rstrip),
     }
     return runtime.host.scope(runtime, f"worker-{worker.name}").script("drain", "drain-worker", settings)
+
+
+def _secrets(platform: Platform, auth_string: pulumi.Input[str]) -> pulumi.Output[str]:
+    secret = pulumi.Output.secret(auth_string)
+    return secret.apply(lambda known: platform.environment_file(worker_secrets(auth_string=known)))
 
 
 class PrefectWorkerHost(pulumi.ComponentResource):
@@ -73,13 +78,10 @@ class PrefectWorkerHost(pulumi.ComponentResource):
             worker_variables(home=home, api_url=api_url, ca_file=ca.path if ca else "", health_port=worker.health_port),
         )
         secrets = secrets_file(platform, unit)
-        secret_values = args.server.auth_string.apply(
-            lambda known: on.environment_file(worker_secrets(auth_string=known))
-        )
         files = [
             on.file("program", worker_program(platform, worker.name)),
             on.file("settings", settings),
-            on.file("secrets", secrets, secret_values),
+            on.file("secrets", secrets, _secrets(platform, args.server.auth_string)),
         ]
         if proxy and ca:
             files.append(on.file("certificate-authority", ca, proxy.ca_certificate))

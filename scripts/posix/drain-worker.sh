@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Lets the flow runs of a worker end before the API asks for another password: they go on using the one that they began
 # with, and the server knows one at a time. The worker takes no more of them; it starts again with the new password.
-: "${service:?}" "${secrets_file:?}" "${auth_string:?}"
+: "${service:?}" "${secrets_file:?}" "${secrets:?}"
 
 create() {
-  if ! runs "$service" || knows "$auth_string"; then
+  if ! runs "$service" || reads "$secrets"; then
     unchanged "no flow run of $service uses another password"
     return
   fi
@@ -14,4 +14,4 @@ create() {
 }
 
 # The shell itself compares: no command line may hold the password.
-knows() { [ "$(cat "$secrets_file")" = "PREFECT_API_AUTH_STRING=$1" ]; }
+reads() { [ "$(cat "$secrets_file")" = "$1" ]; }

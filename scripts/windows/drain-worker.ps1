@@ -2,7 +2,7 @@
 # with, and the server knows one at a time. The worker takes no more of them; it starts again with the new password.
 
 function create {
-    if ((Get-ServiceState $service) -ne 'Running' -or (Read-File $secrets_file).Trim() -ceq "PREFECT_API_AUTH_STRING=$auth_string") {
+    if ((Get-ServiceState $service) -ne 'Running' -or (Read-File $secrets_file).Trim() -ceq $secrets) {
         unchanged "no flow run of $service uses another password"
         return
     }

@@ -65,7 +65,7 @@ SETTINGS: dict[str, set[str]] = {
     "apply-postgresql-configuration": {"service"},
     "backup-database": {"reason"},
     "create-postgresql-cluster": {"service"},
-    "drain-worker": {"service", "secrets_file", "auth_string"},
+    "drain-worker": {"service", "secrets_file", "secrets"},
     "file": {"path", "readers", "content"},
     "firewall": {"openings"},
     "install-postgresql": set(),

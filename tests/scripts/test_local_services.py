@@ -229,10 +229,12 @@ def test_a_worker_stops_before_the_api_asks_for_another_password_than_it_knows(w
     secrets = HostFile(path=f"{web.service.working_directory}/worker.secrets.env", content="", owner="prefect")
     web.host.write(replace(secrets, content="PREFECT_API_AUTH_STRING=ops:one\n"))
     told = {"service": web.service.name, "secrets_file": secrets.path}
-    assert web.host.run("drain-worker", auth_string="ops:two", **told).startswith("unchanged: "), "it did not run yet"
+    assert web.host.run("drain-worker", secrets="PREFECT_API_AUTH_STRING=ops:two", **told).startswith("unchanged: "), (
+        "it did not run yet"
+    )
     web.start()
 
-    assert web.host.run("drain-worker", auth_string="ops:one", **told).startswith("unchanged: ")
+    assert web.host.run("drain-worker", secrets="PREFECT_API_AUTH_STRING=ops:one", **told).startswith("unchanged: ")
     assert web.process()
-    assert web.host.run("drain-worker", auth_string="ops:two", **told).startswith("changed: ")
+    assert web.host.run("drain-worker", secrets="PREFECT_API_AUTH_STRING=ops:two", **told).startswith("changed: ")
     assert not web.process()
