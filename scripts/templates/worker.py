@@ -98,9 +98,8 @@ async def lost_flow_runs(client: PrefectClient, worker: str, pool: str) -> list[
 
 def has_process(flow_run: FlowRun) -> bool:
     """Tell whether a flow run of this machine goes on without its worker."""
-    with suppress(
-        ProcessLookupError, PermissionError, TypeError, ValueError
-    ):  # none of ours has it, or it had none yet
+    # none of ours has it, or it had none yet
+    with suppress(ProcessLookupError, PermissionError, TypeError, ValueError):
         os.kill(int(flow_run.infrastructure_pid), 0)
         return True
     return False

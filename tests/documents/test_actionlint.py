@@ -3,16 +3,14 @@
 Not part of `make check`, as the first time takes half a minute; the workflow runs it with the tests.
 """
 
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.go_programs import built
 from tests.settings.stack_file import CHECKOUT
 from toolchain import golang
-from toolchain.layout import Layout
 
 ACTIONLINT = golang.Program(
     Path(__file__).parent / "actionlint", package="github.com/rhysd/actionlint/cmd/actionlint", version="1.7.12"
@@ -23,14 +21,7 @@ WRONG = "on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps:\n      -
 
 @pytest.fixture(scope="module")
 def actionlint() -> Path:
-    """Build actionlint once per checkout and version."""
-    built = CHECKOUT / ".local" / "test-cache" / f"actionlint-{ACTIONLINT.version}"
-    if not built.exists():
-        built.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
-            golang.find(Layout(CHECKOUT), os.environ).build(ACTIONLINT, Path(scratch))
-            (Path(scratch) / ACTIONLINT.name).rename(built)
-    return built
+    return built(ACTIONLINT)
 
 
 def test_actionlint_finds_nothing(actionlint: Path) -> None:

@@ -15,9 +15,10 @@ from components.prefect_api import deployments
 from components.settings.hosts import HostSettings
 from components.tunnel import Tunnel
 from tests.engine.checkout import clean_environment, make_clone
-from tests.engine.commands import PROJECT, Result, StackCommands, wait_until
+from tests.engine.commands import PROJECT, Result, StackCommands
 from tests.engine.conftest import free_ports, short_directory
 from tests.hosts.debian_host import DebianHost
+from tests.waiting import wait_until
 
 OLD, NEW = "3.8.7", "3.8.8"
 """The versions between which a stack is upgraded and rolled back; they have the same schema."""
@@ -139,7 +140,9 @@ class Deployment(StackCommands):
     def wait_until_it_serves(self) -> None:
         """Wait until the server listens, which it does when it is ready."""
         host, dial = self.hosts[self.server_host], f"timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{API_PORT}'"
-        wait_until(lambda: host.run(dial, check=False).returncode == 0, RUN_SECONDS, "the Prefect server to listen")
+        wait_until(
+            lambda: host.run(dial, check=False).returncode == 0, "the Prefect server to listen", within=RUN_SECONDS
+        )
 
     def server_version(self) -> str:
         """Return which Prefect answers."""
@@ -168,11 +171,11 @@ class Deployment(StackCommands):
 
     def expect_logged(self, flow_run: str, text: str) -> None:
         """Wait until a flow run has logged a text."""
-        wait_until(lambda: self.has_logged(flow_run, text), RUN_SECONDS, f"flow run {flow_run} to log {text!r}")
+        wait_until(lambda: self.has_logged(flow_run, text), f"flow run {flow_run} to log {text!r}", within=RUN_SECONDS)
 
     def end_of(self, flow_run: str) -> str:
         """Wait until a flow run has ended, and return the type of its state."""
-        wait_until(lambda: self.state_of(flow_run) in TERMINAL, RUN_SECONDS, f"flow run {flow_run} to end")
+        wait_until(lambda: self.state_of(flow_run) in TERMINAL, f"flow run {flow_run} to end", within=RUN_SECONDS)
         return self.state_of(flow_run)
 
 

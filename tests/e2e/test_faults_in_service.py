@@ -8,8 +8,8 @@ import pytest
 
 from components.prefect_api.errors import PrefectApiError
 from tests.e2e.deployment import DATABASE, SERVER, WORKER, Deployment
-from tests.engine.commands import wait_until
 from tests.hosts.postgresql_by_hand import sql
+from tests.waiting import wait_until
 from toolchain.stack import password
 
 # each test heals with a whole `up`, some with two
@@ -35,7 +35,7 @@ def nothing_lost(served: Deployment) -> Iterator[None]:
     yield
     served.up()
     served.expect_no_changes()
-    wait_until(lambda: served.processes("vps").keys() == before, 60, f"{', '.join(before)} to run")
+    wait_until(lambda: served.processes("vps").keys() == before, f"{', '.join(before)} to run", within=60)
     assert served.count_flow_runs() >= runs, "flow runs were lost"
     assert served.secret_block("example") == served.secret("secretBlock-example")
     assert served.end_of(served.greet(name="after the fault")) == "COMPLETED"
@@ -88,7 +88,7 @@ def test_an_up_whose_network_is_cut_ends_and_says_so(served: Deployment, tmp_pat
         another_log_level(served)
         log = tmp_path / "up.log"
         up = served.start_up(log)
-        wait_until(lambda: served.processes("vps").get(SERVER) != process, 120, "the server's restart")
+        wait_until(lambda: served.processes("vps").get(SERVER) != process, "the server's restart", within=120)
         host.cut_network()
         try:
             assert up.wait(180) != 0, log.read_text()
@@ -103,7 +103,9 @@ def test_a_killed_service_comes_back_by_itself(served: Deployment, unit: str) ->
     with nothing_lost(served):
         due_meanwhile = served.create_flow_run(in_seconds=20)
         host.run(f"kill -KILL {before[unit]}")
-        wait_until(lambda: served.processes("vps").get(unit, before[unit]) != before[unit], 60, f"another {unit}")
+        wait_until(
+            lambda: served.processes("vps").get(unit, before[unit]) != before[unit], f"another {unit}", within=60
+        )
         served.expect_completed(due_meanwhile)
 
 
@@ -143,7 +145,9 @@ def test_a_flow_run_whose_worker_was_killed_does_not_run_for_ever(served: Deploy
         flow_run = served.greet(name="somebody unlucky", seconds=600)
         served.expect_logged(flow_run, "Hello, somebody unlucky")
         served.hosts["vps"].run(f"kill -KILL {served.processes('vps')[WORKER]}")
-        wait_until(lambda: served.state_of(flow_run) == "CRASHED", 180, f"flow run {flow_run} to be called crashed")
+        wait_until(
+            lambda: served.state_of(flow_run) == "CRASHED", f"flow run {flow_run} to be called crashed", within=180
+        )
 
 
 def test_the_second_of_two_operators_is_told_to_wait(served: Deployment, tmp_path: Path) -> None:
@@ -151,7 +155,7 @@ def test_the_second_of_two_operators_is_told_to_wait(served: Deployment, tmp_pat
         another_log_level(served)
         log = tmp_path / "up.log"
         up = served.start_up(log)
-        wait_until(lambda: "updating" in log.read_text(), 60, "the first operator's update")
+        wait_until(lambda: "updating" in log.read_text(), "the first operator's update", within=60)
         output = served.failing_up()
         assert "the stack is currently locked by 1 lock(s)" in output
         assert up.wait(300) == 0, log.read_text()

@@ -9,10 +9,10 @@ import pytest
 
 from tests.e2e.deployment import DATABASE, NEW, OLD, SERVER, WORKER, Deployment, RecordProperty
 from tests.e2e.outage import longest_outage
-from tests.engine.commands import wait_until
 from tests.hosts.certificates import issue
 from tests.hosts.debian_host import new_key_pair
 from tests.hosts.https_client import HttpsClient
+from tests.waiting import wait_until
 from toolchain.stack import password
 
 ALL = {DATABASE, SERVER, WORKER, "nginx"}
@@ -181,7 +181,7 @@ def test_everything_comes_back_after_a_reboot(vps: Deployment) -> None:
     # later than the worker looks ahead
     due_meanwhile = vps.create_flow_run(in_seconds=20)
     vps.hosts["vps"].reboot()
-    wait_until(lambda: vps.processes("vps").keys() == ALL, 60, f"{', '.join(ALL)} to run again")
+    wait_until(lambda: vps.processes("vps").keys() == ALL, f"{', '.join(ALL)} to run again", within=60)
     vps.wait_until_it_serves()
     vps.expect_completed(due_meanwhile)
     vps.expect_no_changes()

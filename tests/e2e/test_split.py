@@ -9,9 +9,9 @@ from tests.e2e.conftest import NewDeployment
 from tests.e2e.deployment import DATABASE, NEW, OLD, SERVER, Deployment, RecordProperty
 from tests.e2e.outage import longest_outage
 from tests.e2e.scan import answering, exposed_by_systemd, exposed_in_files, guarded_in_files
-from tests.engine.commands import wait_until
 from tests.hosts.command_lines import command_lines_of_all_processes
 from tests.hosts.debian_host import BootHosts
+from tests.waiting import wait_until
 
 HOSTS = ("database", "server", "east", "west")
 EAST, WEST = "prefect-worker-east", "prefect-worker-west"
@@ -93,7 +93,7 @@ def test_no_secret_is_where_others_could_see_it(split: Deployment) -> None:
 def test_everything_comes_back_after_the_reboot_of_a_host(split: Deployment, name: str) -> None:
     due_meanwhile = split.create_flow_run(in_seconds=20)
     split.hosts[name].reboot()
-    wait_until(lambda: split.all_processes().keys() == PLACES, 90, f"all services, after the reboot of {name}")
+    wait_until(lambda: split.all_processes().keys() == PLACES, f"all services, after the reboot of {name}", within=90)
     split.wait_until_it_serves()
     split.expect_completed(due_meanwhile)
 

@@ -5,18 +5,18 @@ import json
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from components.prefect_api.client import PrefectClient
+from tests.waiting import wait_until
 from toolchain.layout import Layout
 
 PROJECT = "prefect-selfhost"
 COMMAND_SECONDS = 400
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -220,20 +220,7 @@ class StackCommands:
 
     def expect_completed(self, flow_run: str) -> None:
         """Wait until a flow run has completed."""
-        wait_until(lambda: self.state_of(flow_run) == "COMPLETED", 120, f"flow run {flow_run} to complete")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition, with a bound.
-
-    Raises:
-        AssertionError: it did not become true in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s for {what}")
-        time.sleep(POLL_SECONDS)
+        wait_until(lambda: self.state_of(flow_run) == "COMPLETED", f"flow run {flow_run} to complete", within=120)
 
 
 def secret_forms(value: str) -> Iterator[str]:

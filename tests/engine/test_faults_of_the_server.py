@@ -13,7 +13,6 @@ import pytest
 
 from components.prefect_api import automations, variables
 from components.prefect_api.client import PrefectClient
-from tests.engine.commands import wait_until
 from tests.engine.faulty_proxy import Fault, FaultyProxy, Script
 from tests.engine.prefect_objects import FIRST_SECRET, KINDS
 from tests.engine.resources_stack import PROGRAM, ResourcesStack
@@ -21,6 +20,7 @@ from tests.hosts.certificates import issue
 from tests.hosts.pulumi_stack import PulumiError
 from tests.loopback_ports import free_port
 from tests.prefect_runtime import PrefectServer, prefect_server
+from tests.waiting import wait_until
 
 IN_A_POOL = {"WorkQueue", "Deployment"}
 """Kinds of what lies in a work pool that somebody else keeps, which is not there."""
@@ -184,7 +184,7 @@ def test_a_server_that_restarts_during_an_up_is_waited_for(tmp_path: Path) -> No
         stack = new_stack(server, server.api_url, tmp_path / "stack", VARIABLES)
         up = stack.start_up()
         with PrefectClient(server.api_url, server.auth_string) as client:
-            wait_until(lambda: count(client) > 0, 60, "the first variable")
+            wait_until(lambda: count(client) > 0, "the first variable", within=60)
     assert up.poll() is None, "the up was faster than the end of the server"
 
     with prefect_server(tmp_path, port=port, settings=SETTINGS) as again:

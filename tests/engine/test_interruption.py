@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.commands import wait_until
 from tests.engine.conftest import NewStack
 from tests.engine.stack import Stack, kill
+from tests.waiting import wait_until
 
 Interrupt = Callable[["subprocess.Popen[bytes]"], None]
 FORCED_AFTER = 1.0
@@ -73,7 +73,7 @@ def test_up_goes_on_where_the_last_one_was_interrupted(interrupted: Stack, momen
         return moment.has_come(interrupted, log.read_text())
 
     try:
-        wait_until(has_come, 240, moment.name)
+        wait_until(has_come, moment.name, within=240)
     finally:
         moment.interrupt(up)
     assert up.wait(120) != 0, f"`make up` did not notice that it was interrupted:\n{log.read_text()}"

@@ -3,8 +3,8 @@
 import os
 import signal
 
-from tests.engine.commands import wait_until
 from tests.engine.stack import Stack
+from tests.waiting import wait_until
 
 SECONDS_TO_COME_BACK = 90
 SECONDS_UNTIL_THE_RUN = 3
@@ -22,7 +22,7 @@ def test_killed_services_come_back_and_run_what_fell_due_meanwhile(stack: Stack)
         services = stack.services()
         return services.keys() == killed.keys() and not set(services.values()) & set(killed.values())
 
-    wait_until(are_back, SECONDS_TO_COME_BACK, f"{', '.join(killed)} to run again")
+    wait_until(are_back, f"{', '.join(killed)} to run again", within=SECONDS_TO_COME_BACK)
     stack.expect_completed(flow_run)
     assert stack.preview() == {}
 
@@ -30,7 +30,7 @@ def test_killed_services_come_back_and_run_what_fell_due_meanwhile(stack: Stack)
 def test_up_heals_a_killed_supervisor_and_leaves_no_orphan_behind(stack: Stack) -> None:
     flow_run = stack.create_flow_run(in_seconds=SECONDS_UNTIL_THE_RUN)
     os.kill(stack.supervisor(), signal.SIGKILL)
-    wait_until(lambda: stack.supervisorctl("pid") == "" or not stack.supervisorctl("pid").isdigit(), 20, "the end")
+    wait_until(lambda: not stack.supervisorctl("pid").isdigit(), "the end of the supervisor", within=20)
     stack.start_services()
     assert set(stack.processes()) == {stack.supervisor(), *stack.services().values()}, "processes of the old supervisor"
     stack.expect_completed(flow_run)

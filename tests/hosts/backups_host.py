@@ -9,7 +9,7 @@ from secrets import token_hex
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.postgresql_by_hand import install_postgresql, make_tables, sql
 from tests.hosts.pulumi_stack import PulumiStack, stack_on
-from tests.hosts.testbed import wait_until
+from tests.waiting import wait_until
 
 DIRECTORY = "/var/backups/prefect"
 RESTORE = "/opt/prefect/bin/restore-prefect"

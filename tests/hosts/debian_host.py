@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.hosts.debian_tree import package_environment, package_settings
-from tests.hosts.testbed import HostError, Testbed, end_processes, run_tool, wait_until
+from tests.hosts.testbed import HostError, Testbed, end_processes, run_tool
+from tests.waiting import wait_until
 
 # Runs in a mount namespace of its own, so that its mounts vanish with its last process.
 # nspawn needs a /run/systemd that is a mount point; not every machine has one.
@@ -238,7 +239,7 @@ class DebianHost:
         """
         try:
             wait_until(self._is_running, f"{self.name} to boot", within=within)
-        except HostError as error:
+        except TimeoutError as error:
             raise HostError(f"{error} {self.container.boot_log()}") from error
 
     def _is_running(self) -> bool:

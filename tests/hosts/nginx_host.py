@@ -16,7 +16,7 @@ from tests.hosts.certificates import Certificate
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.https_client import HttpsClient
 from tests.hosts.pulumi_stack import PulumiStack
-from tests.hosts.testbed import wait_until
+from tests.waiting import wait_until
 
 NAME = "prefect.example.com"
 PRIVATE_CA = {"publicUrl": f"https://{NAME}"}

@@ -17,7 +17,8 @@ from components.prefect_worker_service import worker_program, worker_service
 from components.settings import WorkerSettings
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.ssh_session import run
-from tests.hosts.testbed import HostError, wait_until
+from tests.hosts.testbed import HostError
+from tests.waiting import wait_until
 
 LINUX = Linux()
 HOME = LINUX.path("data", "prefect")

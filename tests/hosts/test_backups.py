@@ -18,7 +18,7 @@ from tests.hosts.backups_host import (
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.postgresql_by_hand import REVISION, sql
-from tests.hosts.testbed import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

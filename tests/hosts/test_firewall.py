@@ -14,7 +14,8 @@ from tests.hosts.debian_host import BootHosts, DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.pulumi_stack import PulumiStack, stack_on
 from tests.hosts.ssh_session import run
-from tests.hosts.testbed import Testbed, run_tool, wait_until
+from tests.hosts.testbed import Testbed, run_tool
+from tests.waiting import wait_until
 
 PORTS = (22, 80, 81, 443, 2222, 4200, 5432, 8080, 9100)
 LISTEN = """

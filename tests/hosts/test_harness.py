@@ -13,7 +13,8 @@ import paramiko
 import pytest
 
 from tests.hosts.debian_host import BootHosts, DebianHost, booted_hosts
-from tests.hosts.testbed import HostError, Testbed, open_testbed, run_tool, wait_until
+from tests.hosts.testbed import HostError, Testbed, open_testbed, run_tool
+from tests.waiting import wait_until
 
 _SESSION = """
 import pathlib, sys

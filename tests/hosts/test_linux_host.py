@@ -13,7 +13,8 @@ import pytest
 from tests.hosts.command_lines import command_lines_of_all_processes
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.pulumi_stack import PulumiStack, stack_on
-from tests.hosts.testbed import run_tool, wait_until
+from tests.hosts.testbed import run_tool
+from tests.waiting import wait_until
 
 PAGE = "/etc/prefect/site/index.html"
 _GET = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=5).read().decode())"

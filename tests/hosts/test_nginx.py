@@ -13,7 +13,7 @@ from tests.hosts.debian_host import DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.nginx_host import NAME, PRIVATE_CA, RENEWAL, Proxy, another_site, asking_all_the_time, holds, seconds
 from tests.hosts.pulumi_stack import CHECKOUT, stack_on
-from tests.hosts.testbed import wait_until
+from tests.waiting import wait_until
 
 DIRECTORY = "/etc/prefect/nginx"
 PROGRAM = "/opt/prefect/nginx/renew-nginx-certificate"

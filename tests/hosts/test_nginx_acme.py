@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.go_programs import built
 from tests.hosts.certificates import issue
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.https_client import HttpsClient
-from tests.hosts.pulumi_stack import CHECKOUT, PulumiStack, stack_on
-from tests.hosts.testbed import Testbed, wait_until
+from tests.hosts.pulumi_stack import PulumiStack, stack_on
+from tests.hosts.testbed import Testbed
+from tests.waiting import wait_until
 from toolchain import golang
-from toolchain.layout import Layout
 
 PEBBLE = golang.Program(
     Path(__file__).parent / "pebble", package="github.com/letsencrypt/pebble/v2/cmd/pebble", version="2.10.1"
@@ -39,14 +39,7 @@ class Authority:
 
 @pytest.fixture(scope="module")
 def pebble() -> Path:
-    """Build pebble once per checkout and version."""
-    built = CHECKOUT / ".local" / "test-cache" / f"pebble-{PEBBLE.version}"
-    if not built.exists():
-        built.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
-            golang.find(Layout(CHECKOUT), os.environ).build(PEBBLE, Path(scratch))
-            (Path(scratch) / PEBBLE.name).rename(built)
-    return built
+    return built(PEBBLE)
 
 
 @pytest.fixture(scope="module")

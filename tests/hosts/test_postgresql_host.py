@@ -17,9 +17,10 @@ from components.prefect_configuration import server_variables
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.drift_question import assert_told_and_put_back
 from tests.hosts.pulumi_stack import PulumiStack, stack_on
-from tests.hosts.testbed import Testbed, wait_until
+from tests.hosts.testbed import Testbed
 from tests.loopback_ports import free_port
 from tests.prefect_runtime import install_prefect
+from tests.waiting import wait_until
 
 UNIT = "prefect-postgresql"
 SOCKET = "/run/prefect/postgresql"

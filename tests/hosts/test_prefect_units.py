@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.prefect_by_hand import Prefect, install
-from tests.hosts.testbed import wait_until
+from tests.waiting import wait_until
 
 SERVER, PATIENT, HASTY = "prefect-server", "prefect-worker-patient", "prefect-worker-hasty"
 

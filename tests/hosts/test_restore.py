@@ -9,7 +9,7 @@ import pytest
 from tests.hosts.backups_host import DIRECTORY, RESTORE, Backups, back_up, command_lines, connections, rows
 from tests.hosts.debian_host import DebianHost
 from tests.hosts.postgresql_by_hand import REVISION, sql
-from tests.hosts.testbed import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

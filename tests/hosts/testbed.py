@@ -10,11 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 _STATE = Path("/var/lib/prefect-selfhost-test-hosts")
 _LOCK = Path("/run/lock/prefect-selfhost-test-hosts.lock")
@@ -131,20 +132,6 @@ def end_processes(control_groups: list[Path]) -> None:
     for group in groups:
         for directory, _, _ in os.walk(group, topdown=False):
             Path(directory).rmdir()
-
-
-def wait_until(condition: Callable[[], bool], what: str, *, within: float = 30.0) -> None:
-    """Return as soon as the condition holds.
-
-    Raises:
-        HostError: it did not hold within that many seconds; the message names `what`.
-
-    """
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            raise HostError(f"Waited {within:.0f} s in vain for {what}.")
-        time.sleep(0.05)
 
 
 def run_tool(*command: str) -> str:

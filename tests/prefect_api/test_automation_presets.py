@@ -11,10 +11,10 @@ from components.prefect_api.automation_presets import PRESETS
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.provider import canonical_json
 from components.prefect_api.resources import AutomationProvider
-from tests.engine.commands import wait_until
 from tests.prefect_api.fake_server import FakeServer
 from tests.prefect_api.providers import configured
 from tests.prefect_runtime import PrefectServer
+from tests.waiting import wait_until
 
 FIRES_WITHIN_SECONDS = 30
 
@@ -76,7 +76,7 @@ def test_it_fires_when_a_flow_run_ends_badly(state: str, client: PrefectClient, 
     body = {"state": {"type": state, "message": "as the test wants it"}, "force": True}
     client.request("POST", f"/flow_runs/{run['id']}/set_state", body)
 
-    wait_until(lambda: bool(fake.requests), FIRES_WITHIN_SECONDS, "the automation to call its webhook")
+    wait_until(lambda: bool(fake.requests), "the automation to call its webhook", within=FIRES_WITHIN_SECONDS)
     told = json.dumps(fake.requests[0].body)
     assert run["name"] in told
     assert "as the test wants it" in told

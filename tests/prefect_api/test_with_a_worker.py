@@ -22,10 +22,10 @@ from components.prefect_api.automation_presets import PRESETS
 from components.prefect_api.client import PrefectClient
 from components.prefect_api.provider import canonical_json
 from components.prefect_api.resources import AutomationProvider, SecretBlockProvider
-from tests.engine.commands import wait_until
 from tests.prefect_api.fake_server import FakeServer
 from tests.prefect_api.providers import configured
 from tests.prefect_runtime import PrefectServer, prefect_server, process_worker
+from tests.waiting import wait_until
 
 POOL = "presets"
 SHORTEST_WITHIN = 10
@@ -123,7 +123,7 @@ def expect_told(receiver: FakeServer, preset: str, *words: str) -> None:
         texts = [json.dumps(request.body) for request in receiver.requests]
         return any(all(word in text for word in (PRESETS[preset].subject, *words)) for text in texts)
 
-    wait_until(told, FIRES_WITHIN_SECONDS, f"{preset} to tell of {' '.join(words)}")
+    wait_until(told, f"{preset} to tell of {' '.join(words)}", within=FIRES_WITHIN_SECONDS)
 
 
 @pytest.mark.usefixtures("worker")
@@ -135,11 +135,11 @@ def test_a_secret_is_rotated_while_a_flow_reads_it(
     created = provider.create(block)
     assert created.outs is not None
     reading = run(client, tmp_path, "reading")
-    wait_until((tmp_path / "read").exists, 60, "the flow to read the secret")
+    wait_until((tmp_path / "read").exists, "the flow to read the secret", within=60)
 
     provider.update(created.id, created.outs, {**block, "value": "new"})
 
-    wait_until(lambda: state(client, reading) in {"COMPLETED", "FAILED", "CRASHED"}, 60, "the flow run to end")
+    wait_until(lambda: state(client, reading) in {"COMPLETED", "FAILED", "CRASHED"}, "the flow run to end", within=60)
     assert state(client, reading) == "COMPLETED"
 
 
@@ -158,7 +158,7 @@ def test_a_flow_whose_process_is_killed(client: PrefectClient, receiver: FakeSer
 def test_a_worker_that_is_killed(
     client: PrefectClient, receiver: FakeServer, worker: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
-    wait_until(lambda: work_pools.count_online_workers(client, POOL) == 1, 30, "the worker to be online")
+    wait_until(lambda: work_pools.count_online_workers(client, POOL) == 1, "the worker to be online", within=30)
     os.kill(worker.pid, signal.SIGKILL)
 
     expect_told(receiver, "work-pool-without-worker", POOL)
@@ -189,7 +189,7 @@ def test_a_flow_run_whose_heartbeats_stop(
     assert told.is_success, told.text
 
     expect_told(receiver, "flow-run-zombie", created["name"])
-    wait_until(lambda: state(client, created) == "CRASHED", 30, "the run to be set to crashed")
+    wait_until(lambda: state(client, created) == "CRASHED", "the run to be set to crashed", within=30)
 
 
 def state(client: PrefectClient, created: Mapping[str, Any]) -> str:

@@ -3,8 +3,7 @@
 import contextlib
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from components.platforms import SCRIPTS
@@ -12,6 +11,7 @@ from components.prefect_api import deployments, work_pools
 from components.prefect_api.client import PrefectClient
 from tests.loopback_ports import free_port
 from tests.prefect_runtime import PrefectServer, install_prefect
+from tests.waiting import wait_until
 
 SECONDS = 90
 FLOW = """
@@ -51,13 +51,6 @@ def worker(server: PrefectServer, stop_file: Path, log: Path) -> "Iterator[subpr
         process.wait()
 
 
-def wait_until(what: str, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS} s"
-        time.sleep(0.1)
-
-
 def test_it_takes_no_more_flow_runs_and_ends_when_the_last_one_has(
     server: PrefectServer, client: PrefectClient, tmp_path: Path
 ) -> None:
@@ -73,9 +66,9 @@ def test_it_takes_no_more_flow_runs_and_ends_when_the_last_one_has(
 
     with worker(server, stop_file, log) as process:
         running = deployments.create_flow_run(client, deployment)["id"]
-        wait_until("the flow run runs", lambda: state(running) == "RUNNING")
+        wait_until(lambda: state(running) == "RUNNING", "the flow run runs", within=SECONDS)
         stop_file.touch()
-        wait_until("the worker drains", lambda: "takes no more flow runs" in log.read_text())
+        wait_until(lambda: "takes no more flow runs" in log.read_text(), "the worker drains", within=SECONDS)
         later = deployments.create_flow_run(client, deployment)["id"]
         gate.touch()
         assert process.wait(SECONDS) == 0, log.read_text()

@@ -15,9 +15,9 @@ from components.platforms import HostFile, Service
 from components.postgresql.access import cluster_access, identities, pg_hba_conf, pg_ident_conf
 from components.postgresql.configuration import ClusterLayout, postgresql_conf
 from components.postgresql.tuning import tuning
-from tests.hosts.testbed import wait_until
 from tests.scripts.conftest import POSTGRESQL
 from tests.scripts.local_host import LocalHost
+from tests.waiting import wait_until
 
 SERVICE = "prefect-postgresql"
 START = {"environment": "", "start_seconds": "30", "settle_seconds": "0", "fingerprint": "one", "changes": ""}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.testbed import wait_until
 from tests.scripts.local_host import LocalHost
+from tests.waiting import wait_until
 
 # Stands for Python, venv and pip where what they install does not matter; pip does what the file `pip` says.
 PYTHON = """

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from components.platforms import HostFile, Service
-from tests.hosts.testbed import wait_until
 from tests.scripts.conftest import USERS
 from tests.scripts.local_host import LocalHost
+from tests.waiting import wait_until
 
 # Stands for Prefect, by whose name the scripts find what a killed supervisor left: shows the environment it got.
 PROGRAM = """

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.ssh_connection import Ended, SshConnection, SshError
-from tests.hosts.testbed import wait_until
 from tests.plugins import ssh_server
 from tests.plugins.ssh_server import SshServer, private_key_text
 from tests.tunnel.conftest import host_of
 from tests.tunnel.network import Cable
+from tests.waiting import wait_until
 
 
 @pytest.fixture
