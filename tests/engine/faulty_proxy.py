@@ -6,11 +6,13 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 
 import httpx
+
+from tests.loopback_server import LoopbackServer
 
 _DROPPED = {"connection", "content-length", "date", "server", "transfer-encoding", "content-encoding"}
 
@@ -36,7 +38,7 @@ Script = Callable[[str, int], "Fault | None"]
 """Tells what goes wrong with a request, such as `GET /api/variables/`, and knows with how many something has."""
 
 
-class FaultyProxy:
+class FaultyProxy(LoopbackServer):
     """Passes requests on to a server, save those with which something goes wrong.
 
     Args:
@@ -52,23 +54,13 @@ class FaultyProxy:
         self._server = httpx.Client(trust_env=False, timeout=60)
         self._server_url = server_url.removesuffix("/api")
         self._path = path
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        if tls:
-            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
-        scheme = "https" if tls else "http"
-        self.api_url = f"{scheme}://127.0.0.1:{self._http.server_address[1]}{path}/api"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> FaultyProxy:
-        self._thread.start()
-        return self
+        super().__init__(self._handler(), tls=tls)
+        self.api_url = f"{self.url}{path}/api"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        super().__exit__(kind, error, trace)
         self._server.close()
 
     def follow(self, script: Script) -> None:

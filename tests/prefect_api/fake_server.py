@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback_server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -37,37 +38,15 @@ class Request:
     body: Any
 
 
-class _QuietServer(ThreadingHTTPServer):
-    """Clients that give up midway are what the tests are about, no news for their output."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing."""
-
-
-class FakeServer:
+class FakeServer(LoopbackServer):
     """Gives `answers` one by one, the last one for ever. A function gets the request and gives the answer."""
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.answers: list[Answer | Callable[[Request], Answer]] = [Answer()]
         self.requests: list[Request] = []
         self._lock = threading.Lock()
-        self._http = _QuietServer(("127.0.0.1", port), self._handler())
-        if tls:
-            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
-        self.port = self._http.server_address[1]
-        self.api_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/api"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> FakeServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        super().__init__(self._handler(), port=port, tls=tls)
+        self.api_url = f"{self.url}/api"
 
     def answer(self, request: Request) -> Answer:
         with self._lock:

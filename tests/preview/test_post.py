@@ -3,16 +3,16 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.loopback_server import LoopbackServer
 from tests.settings.stack_file import CHECKOUT
 
 PAGE = 100
@@ -107,15 +107,9 @@ def serving(server: Server) -> Iterator[Server]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        server.url = f"http://127.0.0.1:{listening.server_port}"
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listening.shutdown()
-            thread.join()
+    with LoopbackServer(Handler) as listening:
+        server.url = listening.url
+        yield server
 
 
 @pytest.fixture(params=FORGES, ids=lambda forge: forge.name)

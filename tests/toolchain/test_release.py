@@ -5,12 +5,12 @@ import hashlib
 import http.server
 import io
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.loopback_server import LoopbackServer
 from tests.toolchain.checkout import names
 from toolchain import release
 from toolchain.errors import ToolchainError
@@ -41,13 +41,9 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         f"{'0' * 64}  other.tar.gz\n{checksum}  {archive.name}\n"
     )
     handler = functools.partial(Quiet, directory=str(directory.parent))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        monkeypatch.setattr(release, "DOWNLOADS", f"http://127.0.0.1:{server.server_port}")
+    with LoopbackServer(handler) as server:
+        monkeypatch.setattr(release, "DOWNLOADS", server.url)
         yield directory
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.usefixtures("published")
