@@ -16,10 +16,11 @@ Settings = Mapping[str, Any]
 
 
 def example(name: str) -> dict[str, Any]:
-    """Return the settings of a stack file of the repository."""
+    """Return the settings of a stack file of the repository, without secrets that its owner has put there."""
     (found,) = (path for path in (*_files("examples"), *_files(".")) if path.stem in (name, f"Pulumi.{name}"))
     config = yaml.safe_load(found.read_text())["config"]
-    return {key.removeprefix(f"{PROJECT['name']}:"): value for key, value in config.items()}
+    plain = {key: value for key, value in config.items() if not (isinstance(value, dict) and "secure" in value)}
+    return {key.removeprefix(f"{PROJECT['name']}:"): value for key, value in plain.items()}
 
 
 def planned(settings: Settings) -> Plan:
