@@ -42,6 +42,12 @@ from components.azure.windows_machine import install_openssh, windows_profile
 from components.settings.azure_machines import VirtualMachine as MachineSettings
 from components.settings.hosts import HostSettings
 
+AT_FIRST_BOOT = {
+    "linux": ["osProfile.customData", "osProfile.linuxConfiguration.ssh"],
+    "windows": ["osProfile.adminPassword"],
+}
+"""What matters at the first boot alone, as does the image; Azure refuses to change it of a machine that is there."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AzureMachineArgs:
@@ -170,8 +176,7 @@ class AzureMachine(pulumi.ComponentResource):
                 protect=args.holds_data,
                 # two machines cannot have one address
                 delete_before_replace=True,
-                # both matter at the first boot alone, and Azure refuses to change them
-                ignore_changes=["osProfile.customData", "storageProfile.imageReference"],
+                ignore_changes=[*AT_FIRST_BOOT[host.platform], "storageProfile.imageReference"],
             ),
         )
 

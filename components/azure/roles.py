@@ -8,7 +8,7 @@ from pulumi_azure_native.authorization import RoleAssignment
 
 Role = Literal["Key Vault Secrets User", "Storage Blob Data Contributor"]
 ROLES: dict[Role, str] = {
-    "Key Vault Secrets User": "4633458b-17de-408a-874b-0445c86b69e6",
+    "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
 }
 """https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles"""

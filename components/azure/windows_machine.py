@@ -19,10 +19,8 @@ from components.azure.place import Place
 from components.platforms import SCRIPTS
 from components.settings.hosts import HostSettings
 
-COMPUTER_NAME_LIMIT = 15
-"""By NetBIOS, https://learn.microsoft.com/en-us/troubleshoot/windows-server/active-directory/naming-conventions-for-computer-domain-site-ou"""
 TIMEOUT_SECONDS = 1800
-"""Windows fetches OpenSSH from its update service, which can take a quarter of an hour."""
+"""A Windows Server before 2025 fetches OpenSSH from its update service, which can take a quarter of an hour."""
 
 
 def administrator_password(seed: str, stack: str, host: str) -> str:
@@ -36,7 +34,7 @@ def windows_profile(host: HostSettings, seed: pulumi.Output[str]) -> OSProfileAr
     """Return how a Windows machine is born: one administrator."""
     stack = pulumi.get_stack()
     return OSProfileArgs(
-        computer_name=host.name[:COMPUTER_NAME_LIMIT].rstrip("-"),
+        computer_name=host.name,
         admin_username=host.user,
         admin_password=seed.apply(lambda known: administrator_password(known, stack, host.name)),
         windows_configuration=WindowsConfigurationArgs(provision_vm_agent=True, enable_automatic_updates=True),
@@ -53,9 +51,9 @@ def install_openssh(
     seed: pulumi.Output[str],
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
-    """Have Azure's agent on the machine install OpenSSH; before that nothing answers there."""
+    """Have Azure's agent on the machine give OpenSSH its key and start it; before that nothing answers there."""
     stack = pulumi.get_stack()
-    key = seed.apply(lambda known: base64.b64encode(host_keys.private_key(known, stack, host.name).encode()).decode())
+    host_key = seed.apply(lambda known: _encoded(host_keys.private_key(known, stack, host.name)))
     return VirtualMachineRunCommandByVirtualMachine(
         name,
         run_command_name="install-openssh",
@@ -66,9 +64,14 @@ def install_openssh(
         source=VirtualMachineRunCommandScriptSourceArgs(
             script=(SCRIPTS / "azure" / "install-openssh.ps1").read_text(encoding="ascii")
         ),
-        parameters=[RunCommandInputParameterArgs(name="AuthorizedKey", value=ssh_public_key)],
-        protected_parameters=[RunCommandInputParameterArgs(name="HostKey", value=key)],
+        parameters=[RunCommandInputParameterArgs(name="AuthorizedKey", value=_encoded(ssh_public_key))],
+        protected_parameters=[RunCommandInputParameterArgs(name="HostKey", value=host_key)],
         timeout_in_seconds=TIMEOUT_SECONDS,
         treat_failure_as_deployment_failure=True,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=machine)),
     )
+
+
+def _encoded(text: str) -> str:
+    """Return text without blanks and line ends, at which a parameter of a script might be cut."""
+    return base64.b64encode(text.encode()).decode()

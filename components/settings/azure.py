@@ -163,6 +163,10 @@ def with_blob_copies(
     if database.virtual_machine is None:
         allowed = "a database on a machine in Azure: its own identity is what opens the container"
         problems.add_needless("azure.backups", f"is set, but the database is on {database.name}", allowed)
+    elif database.platform == "windows":
+        given = f"is set, but the database is on {database.name}, where nothing makes copies"
+        problems.add_needless("azure.backups", given, "a database on a Linux machine; on Windows, copy its directory")
+        return backups
     elif re.search("debian-12|22_04", database.virtual_machine.image):
         key = f"hosts.{database.name}.azure.image"
         allowed = "a system whose restic is 0.16 or newer, as azure.backups needs, such as Debian 13 or Ubuntu 24.04"

@@ -15,9 +15,24 @@ DISK_TYPES = ("StandardSSD_LRS", "StandardSSD_ZRS", "Premium_LRS", "Premium_ZRS"
 ZONES = ("1", "2", "3")
 IMAGES = {
     "linux": "Debian:debian-12:12-gen2:latest",
-    "windows": "MicrosoftWindowsServer:WindowsServer:2022-datacenter-azure-edition-core:latest",
+    # the first Windows Server that comes with OpenSSH
+    "windows": "MicrosoftWindowsServer:WindowsServer:2025-datacenter-azure-edition-core:latest",
 }
 """What a machine starts with unless the stack file says otherwise, by platform."""
+DISK_GIB = {"linux": 64, "windows": 128}
+"""How large its disk is unless the stack file says otherwise, by platform."""
+_LEAST_GIB = {"linux": 30, "windows": 127}
+"""What the images of a platform need; those of Windows that are called smalldisk need no more than Linux."""
+_COMPUTER_NAME = 15
+"""How long the name of a Windows computer can be, in characters."""
+_USER = {"linux": 32, "windows": 20}
+"""How long the name of a user can be, by platform."""
+_REFUSED_USERS = (
+    *("a", "actuser", "adm", "admin", "admin1", "admin2", "administrator", "aspnet", "backup", "console", "david"),
+    *("guest", "john", "owner", "root", "server", "sql", "support", "support_388945a0", "sys", "test", "test1"),
+    *("test2", "test3", "user", "user1", "user2", "user3", "user4", "user5"),
+)
+"""Names that Azure refuses, https://learn.microsoft.com/en-us/rest/api/compute/virtual-machines/create-or-update#osprofile"""
 _RESERVED_FIRST = 4
 """How many of a subnet's first addresses are Azure's own, besides the last one."""
 
@@ -31,7 +46,7 @@ class VirtualMachine:
     image: str
     """PUBLISHER:OFFER:SKU:VERSION, looked at once, when the machine is made."""
     disk_gib: int
-    """Of its one disk; default 64."""
+    """Of its one disk; default 64, on Windows 128."""
     disk_type: str
     """One of `DISK_TYPES`, default StandardSSD_LRS."""
     zone: str
@@ -42,6 +57,14 @@ class VirtualMachine:
 
 def read_virtual_machine(table: Table, platform: str) -> VirtualMachine:
     """Return a machine from `hosts.NAME.azure`."""
+    image = table.text(
+        "image",
+        IMAGES[platform],
+        allowed="an image of the Marketplace, PUBLISHER:OFFER:SKU:VERSION, as `az vm image list --all` shows it",
+        example=IMAGES[platform],
+        pattern=r"[\w.-]+(:[\w.-]+){3}",
+    )
+    least = _LEAST_GIB["linux" if "smalldisk" in image else platform]
     machine = VirtualMachine(
         size=table.text(
             "size",
@@ -49,20 +72,34 @@ def read_virtual_machine(table: Table, platform: str) -> VirtualMachine:
             example="Standard_B2s",
             pattern=r"(Standard|Basic)_[A-Za-z0-9_-]+",
         ),
-        image=table.text(
-            "image",
-            IMAGES.get(platform, IMAGES["linux"]),
-            allowed="an image of the Marketplace, PUBLISHER:OFFER:SKU:VERSION, as `az vm image list --all` shows it",
-            example=IMAGES["linux"],
-            pattern=r"[\w.-]+(:[\w.-]+){3}",
-        ),
-        disk_gib=table.integer("diskGib", 64, minimum=30, maximum=4095),
+        image=image,
+        disk_gib=table.integer("diskGib", DISK_GIB[platform], minimum=least, maximum=4095),
         disk_type=table.choice("diskType", DISK_TYPES, DISK_TYPES[0]),
         zone=table.optional_choice("zone", ZONES) or "",
         public_address=table.boolean("publicAddress", default=False),
     )
     table.finish()
     return machine
+
+
+def read_first_user(table: Table, platform: str) -> str:
+    """Return whom a new machine lets in by SSH, from `hosts.NAME.user`."""
+    longest = _USER[platform]
+    return table.text(
+        "user",
+        "ops",
+        allowed=f"a user to be made, {'an administrator' if platform == 'windows' else 'with sudo'}: at most {longest} "
+        "lower-case letters, digits, _ and -, but none of the names that Azure refuses, such as root and admin",
+        example="ops",
+        pattern=rf"(?!({'|'.join(_REFUSED_USERS)})$)[a-z_][a-z0-9_-]{{0,{longest - 1}}}",
+    )
+
+
+def check_computer_name(table: Table, name: str) -> None:
+    """Note what a Windows machine in Azure cannot be called."""
+    if len(name) > _COMPUTER_NAME:
+        allowed = f"at most {_COMPUTER_NAME} characters, as it is the name of a Windows computer"
+        table.problems.add_needless(table.key, "is too long a name for a Windows machine in Azure", allowed)
 
 
 def check_addresses(problems: Problems, machines: Iterable["HostSettings"], subnets: Mapping[str, str]) -> None:

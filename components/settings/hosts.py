@@ -7,7 +7,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from components.platforms import WindowsPrograms, default_directory
-from components.settings.azure_machines import VirtualMachine, read_virtual_machine
+from components.settings.azure_machines import (
+    VirtualMachine,
+    check_computer_name,
+    read_first_user,
+    read_virtual_machine,
+)
 from components.settings.table import Table
 from components.settings.windows_hosts import read_directory, read_programs
 
@@ -83,7 +88,9 @@ def read_hosts(table: Table, stack: str, user_id: int) -> tuple[HostSettings, ..
 def _check_directories(table: Table, hosts: Iterable[HostSettings]) -> None:
     users: dict[tuple[str, str], str] = {}
     for host in hosts:
-        user = users.setdefault((host.address, host.directory.lower()), host.name)
+        # where a machine in Azure will be is not known yet, but it is none of the others
+        machine = host.name if host.virtual_machine else host.address
+        user = users.setdefault((machine, host.directory.lower()), host.name)
         if host.directory and user != host.name:
             given = f"is {host.directory!r}, as on {user}"
             table.problems.add(
@@ -154,7 +161,7 @@ def _host(name: str, table: Table, default_directory: str) -> HostSettings:
     if not platform:
         return HostSettings(name=name, platform=platform)
     if platform in {"linux", "windows"}:
-        machine = table.table("azure") if platform == "linux" else None
+        machine = table.table("azure")
         host = _server(name, platform, table) if machine is None else _machine_in_azure(name, platform, table, machine)
     else:
         host = HostSettings(
@@ -207,9 +214,14 @@ def _machine_in_azure(name: str, platform: str, table: Table, machine: Table) ->
     """Return a host whose address, host key and jump host follow from `azure`; see `components.settings.azure`."""
     for key in ("address", "hostKey", "jumpHost", "port"):
         table.refuse(key, "only without hosts.NAME.azure, from which it follows")
+    windows = platform == "windows"
+    if windows:
+        check_computer_name(table, name)
     return HostSettings(
         name=name,
         platform=platform,
+        directory=read_directory(table, in_azure=True) if windows else "",
+        windows=read_programs(table) if windows else None,
         private_address=table.text(
             "privateAddress",
             "",
@@ -217,13 +229,7 @@ def _machine_in_azure(name: str, platform: str, table: Table, machine: Table) ->
             example="10.60.1.10",
             pattern=r"\S*",  # what else is wrong with it, its subnet tells
         ),
-        user=table.text(
-            "user",
-            "ops",
-            allowed="a user to be made, with sudo, but none of the names that Azure refuses, such as root and admin",
-            example="ops",
-            pattern=r"(?!(root|admin|administrator|user|test|guest|owner|support|sys)\d*$)[a-z_][a-z0-9_-]*",
-        ),
+        user=read_first_user(table, platform),
         virtual_machine=read_virtual_machine(machine, platform),
     )
 

@@ -16,15 +16,16 @@ _SHA256 = r"[0-9A-Fa-f]{64}"
 _SHA256_RULE = "the SHA-256 of that file, 64 hexadecimal digits, as in PowerShell: (Get-FileHash FILE).Hash"
 
 
-def read_directory(table: Table) -> str:
-    """Return where a Windows server keeps everything of Prefect."""
+def read_directory(table: Table, *, in_azure: bool = False) -> str:
+    """Return where a Windows server keeps everything of Prefect; a machine in Azure has one disk, C:."""
+    place = " on C:, as Azure empties D:, where there is one, when it likes" if in_azure else ""
     # some scripts are told of several files in one line, with blanks between them
     return table.text(
         "directory",
         DEFAULT_DIRECTORY,
-        allowed=f"{_PATH_RULE} and without blanks, at most 60 characters",
-        example="D:/Prefect",
-        pattern=f"(?=.{{4,60}}$){DIRECTORY}",
+        allowed=f"{_PATH_RULE} and without blanks, at most 60 characters{place}",
+        example="C:/Prefect" if in_azure else "D:/Prefect",
+        pattern=f"(?=.{{4,60}}$){'(?=[Cc])' if in_azure else ''}{DIRECTORY}",
     )
 
 

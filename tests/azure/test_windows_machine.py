@@ -1,19 +1,16 @@
-"""A Windows machine in Azure: no stack file can name one yet, so the component is asked for one."""
+"""What a stack file with a Windows machine asks Azure for, and what is run on it."""
 
 import base64
-from typing import Any
+import json
 
-import pulumi
 import pytest
 
 from components.azure import host_keys
-from components.azure.names import Names
-from components.azure.place import Place
-from components.settings.azure_machines import IMAGES, VirtualMachine
-from components.settings.hosts import HostSettings
-from tests.graph.recorder import Engine, Graph, Recorder, as_json, is_secret, running_program, text, without_secrets
+from tests.graph.recorder import Graph, as_json, is_secret, record, text, without_secrets
+from tests.platforms.windows_transport import read
 from tests.scripts.powershell import Script
-from tests.settings.azure_stack import SEED, azure_stack
+from tests.scripts.powershell_commands import COMMANDS
+from tests.settings.azure_stack import AZURE, SEED, WINDOWS, with_changes, with_windows
 from tests.settings.stack_file import CHECKOUT
 
 pytest.importorskip(
@@ -21,78 +18,115 @@ pytest.importorskip(
     reason="pulumi-azure-native is not installed: make test, or components/azure/requirements.txt",
 )
 SCRIPT = Script(CHECKOUT / "scripts" / "azure" / "install-openssh.ps1")
-HOST = HostSettings(
-    name="worker-on-windows-1",
-    platform="windows",
-    private_address="10.60.1.31",
-    user="ops",
-    virtual_machine=VirtualMachine(
-        size="Standard_D2s_v5",
-        image=IMAGES["windows"],
-        disk_gib=128,
-        disk_type="StandardSSD_LRS",
-        zone="",
-        public_address=False,
-    ),
-)
+PUBLIC_KEY = host_keys.public_key(SEED, "dev", "windows-1")
 
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """Record what the component asks for."""
-    from pulumi_azure_native.network import Subnet  # noqa: PLC0415 - see above
+    """Record a stack with a worker on a Windows machine, as a preview does."""
+    return record(with_windows(), preview=True)
 
-    from components.azure.machine import AzureMachine, AzureMachineArgs  # noqa: PLC0415
 
-    recorder = Recorder(Engine(preview=True))
-
-    @pulumi.runtime.test  # type: ignore[untyped-decorator]
-    def program() -> Any:
-        subnet = Subnet("subnet", resource_group_name="rg", virtual_network_name="vnet")
-        assert HOST.virtual_machine
-        args = AzureMachineArgs(
-            place=Place(names=Names("prefect-test"), location="westeurope", tags={}, resource_group="rg"),
-            host=HOST,
-            machine=HOST.virtual_machine,
-            subnet=subnet,
-            rules=[],
-            ssh_public_key="ssh-ed25519 AAAA",
-            host_key_seed=pulumi.Output.secret(SEED),
-        )
-        machine = AzureMachine("windows", args)
-        assert len(machine.ready) == 2
-
-    with running_program(azure_stack(), recorder, preview=True):
-        program()
-    return recorder.graph
+def decoded(value: str) -> str:
+    return base64.b64decode(value).decode()
 
 
 def test_it_is_made_with_an_administrator_whose_password_nobody_sees(graph: Graph) -> None:
-    inputs = graph.resources["windows-machine"].inputs
+    inputs = graph.resources["azure-windows-1-machine"].inputs
 
     assert inputs["storageProfile"]["imageReference"]["publisher"] == "MicrosoftWindowsServer"
-    assert inputs["osProfile"]["computerName"] == "worker-on-windo"
-    assert is_secret(inputs["osProfile"]["adminPassword"])
-    assert "linuxConfiguration" not in inputs["osProfile"]
+    assert inputs["storageProfile"]["osDisk"]["diskSizeGB"] == 128
+    profile = inputs["osProfile"]
+    assert (profile["computerName"], profile["adminUsername"]) == ("windows-1", "ops")
+    assert is_secret(profile["adminPassword"])
+    assert not {"linuxConfiguration", "customData"} & profile.keys()
 
 
-def test_openssh_gets_the_key_that_the_stack_knows(graph: Graph) -> None:
-    command = graph.resources["windows-openssh"]
+def test_openssh_gets_the_key_that_pulumi_will_ask_for(graph: Graph) -> None:
+    command = graph.resources["azure-windows-1-openssh"]
     (parameter,) = command.inputs["protectedParameters"]
 
     assert is_secret(parameter["value"]) or is_secret(parameter)
-    private = base64.b64decode(text(parameter["value"])).decode()
-    assert private == host_keys.private_key(SEED, "dev", HOST.name)
-    assert private.splitlines()[1] not in as_json(without_secrets(dict(command.inputs)))
-    assert command.deleted_with == "windows-machine"
-    assert command.inputs["treatFailureAsDeploymentFailure"] is True
+    private = decoded(text(parameter["value"]))
+    assert private == host_keys.private_key(SEED, "dev", "windows-1")
+    connection = json.loads(text(graph.resources["windows-1-prepare"].inputs["connection"]).replace("'", '"'))
+    assert (connection["host"], connection["hostKey"]) == (WINDOWS["privateAddress"], PUBLIC_KEY)
+    assert connection["proxy"]["host"].startswith("prefect-test-jump.")
 
 
-def test_the_script_can_be_parsed_and_takes_what_it_is_given(graph: Graph) -> None:
-    assert SCRIPT.syntax_errors == []
-    assert SCRIPT.text.isascii()
-    assert "param([string] $AuthorizedKey, [string] $HostKey)" in SCRIPT.text.decode()
-    command = graph.resources["windows-openssh"].inputs
-    given = {one["name"] for one in (*command["parameters"], *command["protectedParameters"])}
-    assert given == {"AuthorizedKey", "HostKey"}
-    assert command["source"]["script"] == SCRIPT.text.decode()
+def test_no_secret_is_in_clear(graph: Graph) -> None:
+    clear = as_json([without_secrets(dict(resource.inputs)) for resource in graph.resources.values()])
+    private = host_keys.private_key(SEED, "dev", "windows-1")
+
+    assert SEED not in clear
+    assert private.splitlines()[1] not in clear
+    assert base64.b64encode(private.encode()).decode() not in clear
+
+
+def test_a_host_is_asked_for_nothing_before_openssh_answers(graph: Graph) -> None:
+    assert "azure-windows-1-openssh" in graph.resources["windows-1-preflight"].depends_on
+    assert "azure-windows-1-machine" in graph.resources["azure-windows-1-openssh"].depends_on
+    assert graph.resources["azure-windows-1-openssh"].deleted_with == "azure-windows-1-machine"
+
+
+def test_azure_says_so_if_openssh_cannot_be_had(graph: Graph) -> None:
+    assert graph.resources["azure-windows-1-openssh"].inputs["treatFailureAsDeploymentFailure"] is True
+
+
+def test_it_has_no_public_address_and_lets_in_ssh_from_the_jump_host_alone(graph: Graph) -> None:
+    (configuration,) = graph.resources["azure-windows-1-interface"].inputs["ipConfigurations"]
+    rules = {rule["name"]: rule for rule in graph.resources["azure-windows-1-rules"].inputs["securityRules"]}
+
+    assert configuration["privateIPAddress"] == WINDOWS["privateAddress"]
+    assert "publicIPAddress" not in configuration
+    assert "azure-windows-1-rules" in graph.resources["azure-windows-1-interface"].depends_on
+    assert rules.keys() == {"allow-tcp-22", "deny-all"}
+    assert rules["allow-tcp-22"]["sourceAddressPrefixes"] == ["10.60.0.4/32"]
+
+
+def test_its_security_group_opens_what_windows_firewall_does() -> None:
+    graph = record(with_windows(firewall={"allow": ["9182/tcp from 10.60.1.10"]}), preview=True)
+    rules = {rule["name"]: rule for rule in graph.resources["azure-windows-1-rules"].inputs["securityRules"]}
+    loaded = read(text(graph.resources["windows-1-firewall-loaded"].inputs["stdin"]).encode())
+
+    assert loaded.settings["openings"] == "tcp:9182@10.60.1.10"
+    assert rules["allow-tcp-9182"]["sourceAddressPrefixes"] == ["10.60.1.10/32"]
+
+
+def test_its_flows_read_the_vault_by_its_identity(graph: Graph) -> None:
+    assert graph.resources["azure-windows-1-machine"].inputs["identity"] == {"type": "SystemAssigned"}
+    assert "azure-key-vault-windows-1" in graph.of_type("azure-native:authorization:RoleAssignment")
+
+
+def test_another_login_key_reaches_a_machine_that_is_there() -> None:
+    another = with_changes(AZURE, ("sshPublicKey", "ssh-ed25519 BBBB"))
+    graph = record(with_windows(azure=another), preview=True)
+    (parameter,) = graph.resources["azure-windows-1-openssh"].inputs["parameters"]
+
+    assert decoded(parameter["value"]) == "ssh-ed25519 BBBB"
+
+
+class TestTheScript:
+    def test_it_can_be_parsed(self) -> None:
+        assert SCRIPT.syntax_errors == []
+        assert SCRIPT.text.isascii()
+
+    def test_it_calls_what_windows_powershell_has(self) -> None:
+        known = {command.lower() for command in COMMANDS} | SCRIPT.functions
+        known |= {"add-windowscapability", "join-path", "remove-item", "set-netfirewallrule", "set-service"}
+
+        assert [call for call in SCRIPT.calls if call.name.lower() not in known] == []
+
+    def test_it_takes_what_it_is_given(self, graph: Graph) -> None:
+        command = graph.resources["azure-windows-1-openssh"].inputs
+        given = {one["name"] for one in (*command["parameters"], *command["protectedParameters"])}
+
+        assert given == {"AuthorizedKey", "HostKey"}
+        assert "param([string] $AuthorizedKey, [string] $HostKey)" in SCRIPT.text.decode()
+        assert command["source"]["script"] == SCRIPT.text.decode()
+
+    def test_what_it_is_given_has_no_blank_at_which_it_could_be_cut(self, graph: Graph) -> None:
+        (parameter,) = graph.resources["azure-windows-1-openssh"].inputs["parameters"]
+
+        assert decoded(parameter["value"]) == AZURE["sshPublicKey"]
+        assert " " not in parameter["value"]

@@ -51,7 +51,8 @@ def test_the_azure_example_previews_with_a_provider_that_only_plans(clone: Stack
 
     preview = previewed(clone, IN_AZURE, "azure")
 
-    for made in ("azure-jump-machine", "azure-postgres-server", "azure-key-vault-vault", "worker-default-service"):
+    machines = ("azure-jump-machine", "azure-windows-1-machine", "azure-windows-1-openssh")
+    for made in (*machines, "azure-postgres-server", "azure-key-vault-vault", "worker-windows-service"):
         assert made in preview
     assert "sshHostKeySeed" in (clone.layout.root / "Pulumi.azure.yaml").read_text(), "make generates it"
 

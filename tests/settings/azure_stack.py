@@ -22,6 +22,14 @@ HOSTS: dict[str, Any] = {
     "server-1": {"platform": "linux", "privateAddress": "10.60.1.10", "azure": {"size": "Standard_D2s_v5"}},
     "worker-1": {"platform": "linux", "privateAddress": "10.60.1.21", "azure": {"size": "Standard_D4s_v5"}},
 }
+WINDOWS: dict[str, Any] = {
+    "platform": "windows",
+    "privateAddress": "10.60.1.31",
+    "azure": {"size": "Standard_D2s_v5"},
+    "python": {"executable": "C:/Program Files/Python312/python.exe"},
+    "shawl": {"executable": "C:/offline/shawl.exe", "sha256": "ab" * 32},
+}
+"""A machine for a worker, the host `windows-1`."""
 SERVICES: dict[str, Any] = {
     "server": {"hosts": ["server-1"]},
     "workers": {"default": {"host": "worker-1"}},
@@ -73,3 +81,10 @@ def with_database_on_a_host(**overrides: Any) -> dict[str, str]:
         "backupCopyEnvironment": "RESTIC_PASSWORD=correct horse battery",
     }
     return azure_stack(**{**values, **overrides})
+
+
+def with_windows(*changes: tuple[str, Any], **overrides: Any) -> dict[str, str]:
+    """Return the stack with a worker on a Windows machine, and other values below `hosts`."""
+    hosts = with_changes({**HOSTS, "windows-1": WINDOWS}, *changes)
+    workers = {"default": {"host": "worker-1"}, "windows": {"host": "windows-1"}}
+    return azure_stack(**{"hosts": hosts, "workers": workers, **overrides})

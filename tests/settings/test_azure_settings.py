@@ -11,11 +11,13 @@ from components.settings.azure_services import BlobBackups, FlexibleServer, KeyV
 from tests.settings.azure_stack import (
     AZURE,
     HOSTS,
+    WINDOWS,
     azure_stack,
     with_azure,
     with_changes,
     with_database_on_a_host,
     with_hosts,
+    with_windows,
 )
 from tests.settings.stack_file import parsed, problems, stack_file
 
@@ -128,6 +130,50 @@ def test_a_database_on_a_machine_is_copied_to_a_container_that_restic_opens() ->
     assert settings.backups.copy_to == "azure:prefect-backups:/"
 
 
+def test_a_windows_machine_is_as_one_that_somebody_else_made() -> None:
+    jump, _, windows, _ = parsed(with_windows()).hosts
+
+    assert (windows.address, windows.user, windows.jump_host) == ("10.60.1.31", "ops", jump)
+    assert windows.host_key.startswith("ssh-ed25519 ")
+    assert windows.directory == "C:/ProgramData/Prefect"
+    assert windows.windows
+    assert windows.windows.wrapper.path == "C:/offline/shawl.exe"
+    assert windows.virtual_machine
+    assert windows.virtual_machine.image.startswith("MicrosoftWindowsServer:WindowsServer:2025-")
+    assert (windows.virtual_machine.disk_gib, windows.virtual_machine.public_address) == (128, False)
+
+
+def test_windows_machines_may_keep_everything_in_directories_of_one_name() -> None:
+    other = {**WINDOWS, "privateAddress": "10.60.1.32"}
+    workers = {"a": {"host": "windows-1"}, "b": {"host": "windows-2"}}
+
+    assert not problems(with_windows(("windows-2", other), workers=workers))
+
+
+def test_a_small_image_of_windows_takes_a_small_disk() -> None:
+    small = "MicrosoftWindowsServer:WindowsServer:2025-datacenter-azure-edition-core-smalldisk:latest"
+    azure = ("windows-1.azure.image", small), ("windows-1.azure.diskGib", 64)
+
+    assert not problems(with_windows(*azure))
+    assert "from 127 to" in problems(with_windows(azure[1]))["hosts.windows-1.azure.diskGib"].allowed
+
+
+def test_the_name_of_a_windows_machine_is_that_of_a_computer() -> None:
+    hosts = {**HOSTS, "windows-worker-1": WINDOWS}
+    found = problems(azure_stack(hosts=hosts, workers={"windows": {"host": "windows-worker-1"}}))
+
+    assert list(found) == ["hosts.windows-worker-1"]
+    assert "at most 15 characters" in found["hosts.windows-worker-1"].allowed
+
+
+def test_all_that_is_wrong_with_a_windows_machine_is_told_at_once() -> None:
+    wrong = [("directory", "D:/Prefect"), ("user", "admin"), ("azure.size", "big"), ("shawl.sha256", "abc")]
+    found = problems(with_windows(*((f"windows-1.{key}", value) for key, value in wrong)))
+
+    assert set(found) == {f"hosts.windows-1.{key}" for key, _ in wrong}
+    assert "Azure empties D:" in found["hosts.windows-1.directory"].allowed
+
+
 BAD_VALUES: list[tuple[str, Any]] = [
     ("azure.name", "Prefect"),
     ("azure.name", "a-name-that-is-too-long"),
@@ -181,6 +227,29 @@ BAD_VALUES: list[tuple[str, Any]] = [
     ("hosts.server-1.hostKey", "ssh-ed25519 AAAA"),
     ("hosts.server-1.jumpHost", "worker-1"),
     ("hosts.server-1.port", 2222),
+    ("hosts.windows-1.platform", "Windows"),
+    ("hosts.windows-1.azure", "Standard_D2s_v5"),
+    ("hosts.windows-1.azure.size", "D2s_v5"),
+    ("hosts.windows-1.azure.image", "windows-2025"),
+    ("hosts.windows-1.azure.diskGib", 64),
+    ("hosts.windows-1.azure.diskType", "Premium"),
+    ("hosts.windows-1.azure.zone", "4"),
+    ("hosts.windows-1.azure.publicAddress", "yes"),
+    ("hosts.windows-1.privateAddress", "10.60.0.10"),
+    ("hosts.windows-1.user", "Administrator"),
+    ("hosts.windows-1.user", "support"),
+    ("hosts.windows-1.user", "a-name-of-21-letters-"),
+    ("hosts.windows-1.directory", "/srv/prefect"),
+    ("hosts.windows-1.directory", "D:/Prefect"),
+    ("hosts.windows-1.python", "C:/Python312/python.exe"),
+    ("hosts.windows-1.shawl", "C:/offline/shawl.exe"),
+    ("hosts.windows-1.postgresql", {"archive": "C:/offline/postgresql.zip", "sha256": "cd" * 32}),
+    ("hosts.windows-1.wheelDirectory", "wheels"),
+    ("hosts.windows-1.tunnelPort", 80),
+    ("hosts.windows-1.address", "203.0.113.1"),
+    ("hosts.windows-1.hostKey", "ssh-ed25519 AAAA"),
+    ("hosts.windows-1.jumpHost", "jump"),
+    ("hosts.windows-1.port", 2222),
 ]
 
 
@@ -189,6 +258,8 @@ def changed(key: str, value: Any) -> dict[str, str]:
     section, _, path = key.partition(".")
     if path.startswith("backups"):
         return with_database_on_a_host(azure=with_changes(AZURE, ("postgres", None), (path, value)))
+    if path.startswith("windows-1"):
+        return with_windows((path, value))
     return with_azure((path, value)) if section == "azure" else with_hosts((path, value))
 
 
@@ -229,7 +300,8 @@ def test_an_example_of_a_good_value_is_one() -> None:
 
 
 def test_every_key_is_tested_and_a_misspelled_one_is_told_with_the_one_that_was_meant() -> None:
-    tables = ["azure", "azure.network", "azure.postgres", "azure.keyVault", "azure.backups", "hosts.server-1.azure"]
+    tables = ["azure", "azure.network", "azure.postgres", "azure.keyVault", "azure.backups"]
+    tables += ["hosts.server-1.azure", "hosts.windows-1", "hosts.windows-1.azure"]
     known = set()
     for table in tables:
         allowed = problems(changed(f"{table}.colour", 1))[f"{table}.colour"].allowed
@@ -276,6 +348,16 @@ def test_a_container_for_copies_is_for_a_database_on_a_machine() -> None:
     elsewhere = {"platform": "linux", "address": "203.0.113.1", "hostKey": "ssh-ed25519 AAAA"}
     found = problems(with_database_on_a_host(hosts={**HOSTS, "db": elsewhere}, postgres={"host": "db"}))
     assert "the database is on db" in found["azure.backups"].given
+
+
+def test_nothing_copies_backups_from_windows_to_a_container() -> None:
+    database = {**WINDOWS, "postgresql": {"archive": "C:/offline/postgresql.zip", "sha256": "cd" * 32}}
+    alone = {"postgres": {"host": "win"}, "server": {"hosts": ["win"]}, "workers": {"default": {"host": "win"}}}
+    hosts = {"jump": HOSTS["jump"], "win": database}
+    found = problems(with_database_on_a_host(hosts=hosts, backupCopyEnvironment=None, **alone))
+
+    assert list(found) == ["azure.backups"]
+    assert "Linux" in found["azure.backups"].allowed
 
 
 def test_a_server_elsewhere_does_not_reach_a_database_in_azures_network() -> None:
