@@ -57,8 +57,9 @@ function Test-Same($one, $other) {
 function Copy-Configuration($from, $to) {
     New-Directory $to
     foreach ($file in $files) {
-        Copy-Item -LiteralPath "$from/$file" -Destination "$to/$file.new" -Force
-        Move-Item -LiteralPath "$to/$file.new" -Destination "$to/$file" -Force
+        # not as a copy, which would be as old as what it was made from
+        Write-File "$to/$file.new" (Read-File "$from/$file")
+        Move-File "$to/$file.new" "$to/$file"
     }
 }
 
@@ -66,7 +67,7 @@ function Copy-Configuration($from, $to) {
 function Get-Answer($statements) {
     $outcome = Get-SqlOutcome $statements
     if ($outcome.code -ne 0) { fail "PostgreSQL did not answer: $(Get-End $outcome.lines)" }
-    "$($outcome.lines -join '; ')"
+    "$($outcome.printed -join '; ')"
 }
 
 function Test-Answer { (Get-SqlOutcome 'SELECT 1;').code -eq 0 }

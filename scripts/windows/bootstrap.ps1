@@ -14,8 +14,8 @@ try {
     $header, $body = $reader.ReadToEnd() -split "`n", 2
     if ($header -notmatch '^\{"sha256": "([0-9a-f]{64})", "length": (\d+),$') { throw 'error: no script arrived. Run pulumi up again.' }
     $sha256, $length = $Matches[1], $Matches[2]
-    if ($body.Length -ne [int] $length) {
-        throw "error: of $length characters of the script $($body.Length) arrived. OpenSSH before 7.9 loses some: install a newer one."
+    if ("$body".Length -ne [int] $length) {
+        throw "error: of $length characters of the script $("$body".Length) arrived. OpenSSH before 7.9 loses some: install a newer one."
     }
     $digest = (New-Object Security.Cryptography.SHA256CryptoServiceProvider).ComputeHash([Text.Encoding]::ASCII.GetBytes($body))
     if (([BitConverter]::ToString($digest) -replace '-') -ne $sha256) { throw 'error: the script did not arrive as it was sent. Run pulumi up again.' }

@@ -7,11 +7,6 @@ $passwords = "$configuration/postgresql/pgpass.conf"
 
 function create {
     if ([IO.File]::Exists("$cluster/PG_VERSION")) {
-        $found = (Read-File "$cluster/PG_VERSION").Trim()
-        $said = "$(Invoke-Program "$programs/postgres.exe" @('--version'))"
-        if ($said -notmatch "\(PostgreSQL\) $found\.") {
-            fail "the cluster in $cluster is of PostgreSQL $found, the programs are $said. Dump it with $found and restore it into a new one."
-        }
         unchanged "the cluster in $cluster is there"
         return
     }
@@ -19,19 +14,20 @@ function create {
     New-Directory "$cluster.new"
     # initdb takes the rights of administrators from itself, so that the user must have some of their own for a while
     $user = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-    Set-Access "$cluster.new" ($full_access + "*${user}:(OI)(CI)F" + "*$(Get-ServiceSid):(OI)(CI)F")
+    $for_service = "$full_access(A;OICI;FA;;;$(Get-ServiceSid))"
+    Set-Access "$cluster.new" "$for_service(A;OICI;FA;;;$user)"
     New-Directory "$configuration/postgresql"
     $password = Get-RandomPassword
     Write-Secret $passwords "*:*:*:postgres:$password`n"
-    Write-Secret "$cluster.password" $password @("*${user}:R")
+    Write-Secret "$cluster.password" $password "(A;;FR;;;$user)"
     try {
         $null = Invoke-Program "$programs/initdb.exe" @('--pgdata', "$cluster.new", '--username', 'postgres', '--pwfile', "$cluster.password",
             '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C')
     } finally {
         Remove-File "$cluster.password"
     }
-    $null = Invoke-Program 'icacls.exe' @((Get-NativePath "$cluster.new"), '/remove:g', "*$user")
-    Move-Item -LiteralPath "$cluster.new" -Destination $cluster
+    Set-Access "$cluster.new" $for_service
+    Move-Directory "$cluster.new" $cluster
     changed "made a cluster in $cluster"
 }
 

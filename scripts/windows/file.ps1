@@ -2,12 +2,12 @@
 # what is secret is at no time in a file that others may read.
 
 function create {
-    $grants = @(if ($readers -ne '') { "*${readers}:R" })
+    $entries = if ($readers -eq '') { '' } else { "(A;;FR;;;$readers)" }
     $new = "$path.new"
     $before = Get-State
     New-Directory ([IO.Path]::GetDirectoryName($path))
-    Write-Secret $new $content $grants
-    Move-Item -LiteralPath $new -Destination $path -Force
+    Write-Secret $new $content $entries
+    Move-File $new $path
     if ($before -eq (Get-State)) { unchanged $path } else { changed "$path, $([DateTime]::UtcNow.ToString('s'))Z" }
 }
 

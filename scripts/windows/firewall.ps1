@@ -11,7 +11,10 @@ function create {
     }
     foreach ($opening in $wished) { Open-Port $opening }
     foreach ($profile_of_network in Get-NetFirewallProfile) {
-        if (-not $profile_of_network.Enabled) { Write-Line "note: Windows Firewall is off for networks of the kind $($profile_of_network.Name), so everything comes in there." }
+        if ("$($profile_of_network.Enabled)" -eq 'False') { Write-Line "note: Windows Firewall is off for networks of the kind $($profile_of_network.Name), so everything comes in there." }
+    }
+    if ($wished.Count -gt 0 -and @(Get-NetFirewallProfile -PolicyStore ActiveStore | Where-Object { "$($_.AllowLocalFirewallRules)" -eq 'False' }).Count -gt 0) {
+        Write-Line 'note: a domain policy makes Windows Firewall pass over the rules of this host. Have the same ports opened by that policy.'
     }
     $told = if ($openings -eq '') { 'nothing' } else { $openings }
     if ($before -eq (Get-State)) { unchanged "$told comes in besides what Windows lets in" } else { changed "$told comes in besides what Windows lets in" }

@@ -1,6 +1,7 @@
 # PostgreSQL's programs from the archive that the host's owner put there, reachable by one path whatever the version.
 
 $link = "$runtime/postgresql"
+$service = 'prefect-postgresql'
 
 function create {
     $programs = "$runtime/postgresql-$($postgresql_archive_sha256.Substring(0, 8).ToLowerInvariant())"
@@ -8,22 +9,31 @@ function create {
     if (-not [IO.File]::Exists("$programs/bin/postgres.exe")) { Expand-Programs $programs }
     $said = Invoke-Program "$programs/bin/postgres.exe" @('--version')
     Test-Version "$said"
+    Test-Cluster "$said"
     if ($before -eq $programs) { unchanged "$said" } else {
-        Set-Junction $link $programs
+        Switch-Programs $programs
         changed "$said"
     }
 }
 
-# The archive has everything in one directory, pgsql.
+# Each connection is a new process of the programs that the junction leads to, which must be those of the server.
+function Switch-Programs($programs) {
+    $was_running = (Get-ServiceState $service) -eq 'Running'
+    Stop-OurService $service
+    Set-Junction $link $programs
+    if ($was_running) { Start-OurService $service }
+}
+
+# The archive has everything in one directory, pgsql; most of it is pgAdmin and documentation.
 function Expand-Programs($programs) {
     $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
     if ($problem -ne '') { fail $problem }
-    Expand-Given $postgresql_archive "$programs.new"
+    Expand-Given $postgresql_archive "$programs.new" '^pgsql/(bin|lib|share)/'
     if (-not [IO.File]::Exists("$programs.new/pgsql/bin/postgres.exe")) {
         fail "$postgresql_archive has no pgsql/bin/postgres.exe. Take the zip of the binaries for Windows x86-64, not the installer."
     }
     Remove-Directory $programs
-    Move-Item -LiteralPath "$programs.new/pgsql" -Destination $programs
+    Move-Directory "$programs.new/pgsql" $programs
     Remove-Directory "$programs.new"
 }
 
@@ -31,6 +41,14 @@ function Expand-Programs($programs) {
 function Test-Version($said) {
     if ($said -notmatch '\(PostgreSQL\) ([0-9]+\.[0-9]+)') { fail "postgres --version said: $said" }
     if ([version] $Matches[1] -lt [version] '14.9') { fail "PostgreSQL $($Matches[1]) is older than 14.9, which Prefect needs. Get the archive of a newer one." }
+}
+
+# before the server has to run from programs that cannot read its data
+function Test-Cluster($said) {
+    $found = (Read-File "$data/postgresql/PG_VERSION").Trim()
+    if ($found -ne '' -and $said -notmatch "\(PostgreSQL\) $found\.") {
+        fail "the cluster in $data/postgresql is of PostgreSQL $found, the archive has $said. Dump it with $found and restore it into a new one."
+    }
 }
 
 function delete {

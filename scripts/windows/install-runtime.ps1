@@ -17,7 +17,7 @@ function Install-Python {
     $found = @("$place.new", "$place.new/tools" | Where-Object { [IO.File]::Exists("$_/python.exe") })
     if ($found.Count -eq 0) { fail "$python_archive has no python.exe at its top or in tools. Take the package python of nuget.org, not the embeddable one." }
     Remove-Directory $place
-    Move-Item -LiteralPath $found[0] -Destination $place
+    Move-Directory $found[0] $place
     Remove-Directory "$place.new"
 }
 
@@ -28,7 +28,7 @@ function Install-Environment {
         return
     }
     Write-Line "installing $lock; this may take some minutes"
-    Remove-Directory $directory
+    Remove-Environment $directory
     $null = Invoke-Program $base_python @('-m', 'venv', $directory)
     # first a pip that reads locks with extras, which the one in older Pythons does not
     Install-Locked 'pip'
@@ -40,7 +40,7 @@ function Install-Environment {
 function Install-Locked($name) {
     $options = @('--quiet', '--no-input', '--disable-pip-version-check', '--require-hashes', '--requirement', "$runtime/requirements/$name.txt")
     if ($wheel_directory -ne '') { $options = @('--no-index', '--find-links', $wheel_directory) + $options }
-    $outcome = Get-Outcome "$directory/Scripts/python.exe" (@('-m', 'pip', 'install') + $options)
+    $outcome = Get-Outcome "$directory/Scripts/python.exe" (@('-m', 'pip', 'install') + $options) '' 1800
     if ($outcome.code -ne 0) {
         fail "$name could not be installed: $(Get-End $outcome.lines)`nCheck the disk, and the directory of wheels (wheelDirectory of this host in the stack file) or the package index (pip config list)."
     }
@@ -49,8 +49,14 @@ function Install-Locked($name) {
 function Remove-Superseded {
     $used = @(Get-ChildItem -Path "$runtime/current" -ErrorAction SilentlyContinue | ForEach-Object { Get-Runtime $_.Name })
     foreach ($candidate in Get-Environment) {
-        if ($candidate -ne $directory -and $candidate -notin $used) { Remove-Directory $candidate }
+        if ($candidate -ne $directory -and $candidate -notin $used) { Remove-Environment $candidate }
     }
+}
+
+# Remove-Environment DIRECTORY: one that is removed in part must not look like a whole one
+function Remove-Environment($environment) {
+    Remove-File "$environment/.complete"
+    Remove-Directory $environment
 }
 
 # Get-Environment: the full path of each, with forward slashes
@@ -59,6 +65,6 @@ function Get-Environment {
 }
 
 function delete {
-    foreach ($environment in Get-Environment) { Remove-Directory $environment }
+    foreach ($environment in Get-Environment) { Remove-Environment $environment }
     changed 'removed Prefect'
 }

@@ -6,11 +6,11 @@ $unknown_revision = 3
 function create {
     $outcome = Invoke-Migration $python
     if ($outcome.code -eq $unknown_revision) {
-        Restore-Revision $outcome.lines[-1]
+        Restore-Revision "$($outcome.printed | Select-Object -Last 1)"
         return
     }
     if ($outcome.code -ne 0) { fail "the database migration failed; the server's version before it still serves. Its end:`n$(Get-End $outcome.lines)" }
-    Write-Revision $outcome.lines[-1]
+    Write-Revision "$($outcome.printed | Select-Object -Last 1)"
 }
 
 # Restore-Revision REVISION
@@ -21,7 +21,7 @@ function Restore-Revision($revision) {
         if ($candidate -eq $python) { continue }
         $outcome = Invoke-Migration $candidate $revision
         if ($outcome.code -eq 0) {
-            Write-Revision $outcome.lines[-1]
+            Write-Revision "$($outcome.printed | Select-Object -Last 1)"
             return
         }
         if ($outcome.code -ne $unknown_revision) {
@@ -35,10 +35,11 @@ function Restore-Revision($revision) {
 
 # Invoke-Migration PYTHON [REVISION]
 function Invoke-Migration($python_of_version, $revision = '') {
-    Set-Location -LiteralPath $directory
+    [IO.Directory]::SetCurrentDirectory($directory)
     $arguments = @('-X', 'utf8', "$runtime/launch.py") + @(Split-Words $environment_files) + @('--', $program)
     if ($revision -ne '') { $arguments += $revision }
-    Get-Outcome $python_of_version $arguments
+    # indexes of large tables take their time
+    Get-Outcome $python_of_version $arguments '' 86400
 }
 
 # Write-Revision "BEFORE AFTER"

@@ -7,7 +7,7 @@ function finding($text) { $null = $problems.Add("error: $text") }
 function note($text) { Write-Line "note: $text" }
 
 function create {
-    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Programs', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
+    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'Programs', 'Wrapper', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
         try { & "Test-$check" } catch { finding "the check of $check broke: $_ See what is special about this host, or report it." }
     }
     if ($problems.Count -gt 0) { throw ($problems -join "`n") }
@@ -42,16 +42,68 @@ function Test-OpenSsh {
     if ($service.StartMode -ne 'Auto') { finding 'the SSH server does not start when this host boots. In PowerShell: Set-Service -Name sshd -StartupType Automatic' }
 }
 
-function Test-Programs {
+# What a domain sets for all its servers, and what a host cannot set otherwise for long.
+function Test-Policies {
+    $rights = Get-LogonRights
+    # all services, or everybody: https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers
+    $services = '= .*(\*S-1-5-80-0\b|\*S-1-1-0\b|ALL SERVICES)'
+    if ($rights -ne '' -and $rights -notmatch "(?m)^SeServiceLogonRight $services") {
+        finding "services may not log on here: the right 'Log on as a service' lacks NT SERVICE\ALL SERVICES (S-1-5-80-0). $(Get-PolicyAdvice)"
+    }
+    if ($rights -match "(?m)^SeDenyServiceLogonRight $services") {
+        finding "services may not log on here: 'Deny log on as a service' has NT SERVICE\ALL SERVICES (S-1-5-80-0). $(Get-PolicyAdvice)"
+    }
+    foreach ($scope in 'MachinePolicy', 'UserPolicy') {
+        $policy = "$(Get-ExecutionPolicy -Scope $scope)"
+        if ($policy -in 'Restricted', 'AllSigned') {
+            $text = "a policy ($scope) lets PowerShell run only scripts that are signed ($policy), and backups are made by scripts. Have 'Turn on Script Execution' allow local scripts for this host."
+            if (Test-Role 'postgres') { finding $text } else { note $text }
+        }
+    }
+}
+
+# Get-LogonRights: who may log on how, as text; nothing where that cannot be asked for
+function Get-LogonRights {
+    $file = "$([IO.Path]::GetTempPath())prefect-$([Guid]::NewGuid()).inf"
+    try {
+        $null = Get-Outcome 'secedit.exe' @('/export', '/areas', 'USER_RIGHTS', '/cfg', $file, '/quiet') '' 60
+        Read-File $file
+    } finally {
+        Remove-File $file
+    }
+}
+
+function Get-PolicyAdvice {
+    if ((Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain) {
+        'Have the group policy that sets it mended, which undoes what is set here by hand. Which one: gpresult /h FILE'
+    } else { 'Mend it in secpol.msc: Local Policies, User Rights Assignment.' }
+}
+
+# 1.9.0 is the first that goes on when a flow run is cancelled: https://github.com/mtkennerly/shawl/blob/master/CHANGELOG.md
+function Test-Wrapper {
     $problem = Get-GivenProblem $wrapper_source $wrapper_sha256 'Shawl'
-    if ($problem -ne '' -and -not [IO.File]::Exists($wrapper)) { finding $problem }
+    if ($problem -ne '') {
+        if (-not [IO.File]::Exists($wrapper)) { finding $problem }
+        return
+    }
+    $said = "$((Get-Outcome $wrapper_source @('--version') '' 60).lines)"
+    if ($said -notmatch 'shawl ([0-9]+\.[0-9]+\.[0-9]+)') { finding "$wrapper_source --version said '$said'. Get Shawl 1.9.0 or newer: https://github.com/mtkennerly/shawl/releases" }
+    elseif ([version] $Matches[1] -lt [version] '1.9.0') { finding "Shawl is $($Matches[1]), which ends when a flow run is cancelled. Get 1.9.0 or newer: https://github.com/mtkennerly/shawl/releases" }
+}
+
+# The archive of PostgreSQL has none of these, and its ICU needs more of them than PostgreSQL itself.
+function Test-Libraries {
+    $missing = @('vcruntime140.dll', 'vcruntime140_1.dll', 'msvcp140.dll' | Where-Object { -not [IO.File]::Exists("$env:SystemRoot/System32/$_") })
+    if ($missing.Count -gt 0) {
+        finding "of the Visual C++ runtime $($missing -join ', ') is missing, without which PostgreSQL and some Python packages do not start. Install vc_redist.x64.exe: https://learn.microsoft.com/cpp/windows/latest-supported-vc-redist"
+    }
+}
+
+function Test-Programs {
     if ((Test-Role 'server') -or (Test-Role 'worker')) { Test-Python }
-    if ((Test-Role 'postgres') -and -not [IO.Directory]::Exists("$runtime/postgresql")) {
+    if ((Test-Role 'postgres') -and -not [IO.Directory]::Exists("$runtime/postgresql-$($postgresql_archive_sha256.Substring(0, 8).ToLowerInvariant())")) {
         $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
         if ($problem -ne '') { finding $problem }
-    }
-    if (-not [IO.File]::Exists("$env:SystemRoot/System32/vcruntime140.dll")) {
-        finding "the Visual C++ runtime is missing, without which neither PostgreSQL nor some Python packages start. Install vc_redist.x64.exe: https://learn.microsoft.com/cpp/windows/latest-supported-vc-redist"
     }
     if ($wheel_directory -ne '' -and -not [IO.Directory]::Exists($wheel_directory)) {
         finding "the directory of wheels $wheel_directory is not there. Fill it by make wheelhouse and copy it to this host, or say where it is: wheelDirectory of this host in the stack file."

@@ -7,10 +7,9 @@ $runtime = "$root/runtime"
 $run = "$root/run"
 $log = "$root/log"
 
-# Accounts by their SIDs, because Windows translates their names:
-# https://learn.microsoft.com/en-us/windows-server/identity/ad-ds/manage/understand-security-identifiers
-$full_access = '*S-1-5-18:(OI)(CI)F', '*S-1-5-32-544:(OI)(CI)F'
-$everybody = 'S-1-5-32-545'
+# Access lists as https://learn.microsoft.com/windows/win32/secauthz/ace-strings has them, because Windows translates the names
+# of accounts: the system (SY) and administrators (BA) may do everything (FA), there and (OICI) below
+$full_access = '(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)'
 
 # what Python prints is read as UTF-8
 $env:PYTHONUTF8 = '1'
@@ -34,25 +33,59 @@ function Wait-Until($limit, [scriptblock] $condition) {
     $true
 }
 
-# Get-Outcome PROGRAM ARGUMENTS [INPUT]: its exit `code`, and the `lines` that it printed, errors among them
-function Get-Outcome($program, [string[]] $arguments, $text = '') {
-    # else the first line on its standard error ends the script
-    $ErrorActionPreference = 'Continue'
-    $OutputEncoding = New-Object Text.UTF8Encoding($false)
-    $global:LASTEXITCODE = -1
+# Get-Outcome PROGRAM ARGUMENTS [INPUT [SECONDS]]: its exit `code`, the lines that it `printed`, and `lines`, its errors after
+# those. When its time is up it is ended, and all that it has started. One of Windows' own needs no path.
+function Get-Outcome($program, [string[]] $arguments, $text = '', [int] $limit = 600) {
+    # else the directory that this runs in would be searched first
+    if ($program -notmatch ':') { $program = "$env:SystemRoot/System32/$program" }
+    $utf8 = New-Object Text.UTF8Encoding($false)
+    $start = New-Object Diagnostics.ProcessStartInfo((Get-NativePath $program), (Get-CommandLine $arguments))
+    $start.UseShellExecute = $false
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $start.StandardOutputEncoding = $utf8
+    $start.StandardErrorEncoding = $utf8
+    try { $process = [Diagnostics.Process]::Start($start) } catch { fail "$program could not be started: $_" }
+    $printed = $process.StandardOutput.ReadToEndAsync()
+    $errors = $process.StandardError.ReadToEndAsync()
+    $bytes = $utf8.GetBytes($text)
     try {
-        $lines = @($text | & $program @arguments 2>&1 | ForEach-Object { "$_" })
+        $process.StandardInput.BaseStream.Write($bytes, 0, $bytes.Length)
+        $process.StandardInput.Close()
     } catch {
-        fail "$program could not be started: $_"
+        # one that ends without reading tells why itself
+        Write-Debug "$_"
     }
-    [pscustomobject] @{ code = $LASTEXITCODE; lines = $lines }
+    if (-not $process.WaitForExit($limit * 1000)) {
+        $null = Get-Outcome 'taskkill.exe' @('/T', '/F', '/PID', "$($process.Id)") '' 30
+        fail "$program was ended, as it took more than $limit s. See what holds it up (an antivirus program, the disk), then run pulumi up again."
+    }
+    $lines = @(Get-Lines $printed)
+    [pscustomobject] @{ code = $process.ExitCode; printed = $lines; lines = $lines + @(Get-Lines $errors) }
 }
 
-# Invoke-Program PROGRAM ARGUMENTS: the lines that it printed; fails with their end if it does
-function Invoke-Program($program, [string[]] $arguments) {
-    $outcome = Get-Outcome $program $arguments
+# Get-Lines TASK: what it has read; what a program leaves behind may hold its output open, and is not waited for
+function Get-Lines($task) {
+    if (-not $task.Wait(10000)) { return }
+    $text = $task.Result.TrimEnd()
+    if ($text -ne '') { $text -split '\r?\n' }
+}
+
+# Get-CommandLine ARGUMENTS: one line that a program splits into the same ones; PowerShell 5.1 itself loses quotes and empty ones
+# https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
+function Get-CommandLine([string[]] $arguments) {
+    $quoted = foreach ($argument in $arguments) {
+        if ($argument -match '^[^\s"]+\z') { $argument } else { '"' + ($argument -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"' }
+    }
+    "$quoted"
+}
+
+# Invoke-Program PROGRAM ARGUMENTS [SECONDS]: the lines that it printed; fails with the end of what it said if it does
+function Invoke-Program($program, [string[]] $arguments, [int] $limit = 600) {
+    $outcome = Get-Outcome $program $arguments '' $limit
     if ($outcome.code -ne 0) { fail "$program failed with exit code $($outcome.code). The end of what it said:`n$(Get-End $outcome.lines)" }
-    $outcome.lines
+    $outcome.printed
 }
 
 # Split-Words TEXT: what stands between its blanks
@@ -60,18 +93,39 @@ function Split-Words($text) { $text -split ' ' | Where-Object { $_ -ne '' } }
 
 function Get-End($lines) { ($lines | Select-Object -Last 15) -join "`n" }
 
-# Get-NativePath PATH: as programs need it that take a slash for an option
+# Get-NativePath PATH: with backslashes
 function Get-NativePath($path) { $path -replace '/', '\' }
 
 function New-Directory($path) { $null = New-Item -ItemType Directory -Force -Path $path }
 
-# Remove-Directory PATH: junctions in it are removed, but not what they lead to, which Remove-Item of PowerShell 5.1 would do
-function Remove-Directory($path) {
-    if ([IO.Directory]::Exists($path)) { [IO.Directory]::Delete($path, $true) }
+# Use-Files ACTION: again for a while, as antivirus programs and processes that are about to end hold files and directories
+function Use-Files([scriptblock] $action) {
+    $deadline = [DateTime]::UtcNow.AddSeconds(30)
+    while ($true) {
+        try {
+            & $action
+            return
+        } catch {
+            if ([DateTime]::UtcNow -ge $deadline) { fail "$_ Some program holds it: see which (resmon.exe), exempt $root from antivirus programs, then run pulumi up again." }
+        }
+        Start-Sleep -Milliseconds 500
+    }
 }
 
+# Remove-Directory PATH: junctions in it are removed, but not what they lead to, which Remove-Item of PowerShell 5.1 would do.
+# Each junction makes it fail once, though it is gone then: https://github.com/dotnet/runtime/issues/86249
+function Remove-Directory($path) {
+    Use-Files { if ([IO.Directory]::Exists($path)) { [IO.Directory]::Delete($path, $true) } }
+}
+
+# Move-Directory FROM TO: which must not be there; Move-Item would move it into that
+function Move-Directory($from, $to) { Use-Files { [IO.Directory]::Move($from, $to) } }
+
+# Move-File FROM TO: in place of what is there
+function Move-File($from, $to) { Use-Files { Move-Item -LiteralPath $from -Destination $to -Force } }
+
 function Remove-File($path) {
-    if ([IO.File]::Exists($path)) { [IO.File]::Delete($path) }
+    Use-Files { if ([IO.File]::Exists($path)) { [IO.File]::Delete($path) } }
 }
 
 # Write-File PATH TEXT: UTF-8 without the mark at its beginning that Out-File of PowerShell 5.1 would write
@@ -82,13 +136,23 @@ function Read-File($path) {
     if ([IO.File]::Exists($path)) { [IO.File]::ReadAllText($path) } else { '' }
 }
 
-# Set-Access PATH GRANTS: from now on these, such as '*SID:(OI)(CI)F', and nobody that its directory lets in
-function Set-Access($path, [string[]] $grants) {
-    $null = Invoke-Program 'icacls.exe' (@((Get-NativePath $path), '/inheritance:r', '/grant:r') + $grants)
+# Set-Access PATH ENTRIES: from now on these alone, and it belongs to administrators. Not by icacls.exe, which refuses the SID of
+# a service that is not there yet.
+function Set-Access($path, $entries) {
+    $kind = if ([IO.Directory]::Exists($path)) { 'Directory' } else { 'File' }
+    $list = New-Object "Security.AccessControl.${kind}Security"
+    $list.SetSecurityDescriptorSddlForm("O:BAD:PAI$entries", 'Owner, Access')
+    if ($kind -eq 'Directory') { [IO.Directory]::SetAccessControl($path, $list) } else { [IO.File]::SetAccessControl($path, $list) }
 }
 
-# Add-Access PATH GRANT: this too
-function Add-Access($path, $grant) { $null = Invoke-Program 'icacls.exe' @((Get-NativePath $path), '/grant:r', $grant) }
+# Add-Access DIRECTORY SID: that one too may read, write and remove what is in it
+function Add-Access($path, $sid) {
+    $who = New-Object Security.Principal.SecurityIdentifier($sid)
+    $rule = New-Object Security.AccessControl.FileSystemAccessRule($who, 'Modify', 'ContainerInherit, ObjectInherit', 'None', 'Allow')
+    $list = Get-Acl -LiteralPath $path
+    $list.SetAccessRule($rule)
+    [IO.Directory]::SetAccessControl($path, $list)
+}
 
 # Get-Access PATH: who may what, as one comparable text
 function Get-Access($path) {
@@ -103,17 +167,29 @@ function Get-GivenProblem($path, $sha256, $what) {
     ''
 }
 
-# Expand-Given ARCHIVE DIRECTORY: made anew, with what the zip has
-function Expand-Given($archive, $directory) {
+# Expand-Given ARCHIVE DIRECTORY [NAMES]: made anew, with those files of the zip whose names match
+function Expand-Given($archive, $directory, $names = '') {
     Remove-Directory $directory
     Add-Type -AssemblyName 'System.IO.Compression.FileSystem'
-    [IO.Compression.ZipFile]::ExtractToDirectory($archive, $directory)
+    $zip = [IO.Compression.ZipFile]::OpenRead($archive)
+    try {
+        foreach ($entry in $zip.Entries) {
+            # a directory of its own has no name
+            if ($entry.Name -eq '' -or $entry.FullName -notmatch $names) { continue }
+            $path = "$directory/$($entry.FullName)"
+            $null = [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($path))
+            [IO.Compression.ZipFileExtensions]::ExtractToFile($entry, $path)
+        }
+    } finally {
+        $zip.Dispose()
+    }
 }
 
 # Set-Junction LINK TARGET: a directory by another name; unlike a symbolic link it needs no privilege
 function Set-Junction($link, $target) {
     Remove-Junction $link
-    $null = New-Item -ItemType Junction -Path $link -Value $target
+    # a slash in it would lead nowhere
+    $null = New-Item -ItemType Junction -Path $link -Value (Get-NativePath $target)
 }
 
 function Remove-Junction($link) {
@@ -179,7 +255,7 @@ function Stop-OurService($name) {
 # Stop-ByItself NAME DEFINITION: its program ends what it does before Windows tells it to stop. Shawl starts it again a while
 # later, when it finds the file and ends at once.
 function Stop-ByItself($name, $definition) {
-    Write-Secret $definition.stop_file '' @("*$($definition.sid):R")
+    Write-Secret $definition.stop_file '' "(A;;FR;;;$($definition.sid))"
     if (-not (Wait-Until $definition.stop_seconds { (Get-Program $name) -eq '' })) {
         Write-Line "note: what $name has started did not end within $($definition.stop_seconds) s, and is ended now."
     }
@@ -210,18 +286,18 @@ function Get-SqlOutcome($statements, $passwords = "$configuration/postgresql/pgp
     Get-Outcome "$runtime/postgresql/bin/psql.exe" $options $statements
 }
 
-# Write-Secret PATH TEXT [GRANTS]: at no time is it in a file that others may read
-function Write-Secret($path, $text, [string[]] $grants = @()) {
+# Write-Secret PATH TEXT [ENTRIES]: for administrators and those of the entries; at no time is it in a file that others may read
+function Write-Secret($path, $text, $entries = '') {
     Remove-File $path
     Write-File $path ''
-    Set-Access $path (@('*S-1-5-18:F', '*S-1-5-32-544:F') + $grants)
+    Set-Access $path "(A;;FA;;;SY)(A;;FA;;;BA)$entries"
     Write-File $path $text
 }
 
 # Get-EndOfLog SERVICE
 function Get-EndOfLog($service) {
     $newest = Get-ChildItem -Path "$log/$service" -File -ErrorAction SilentlyContinue | Sort-Object LastWriteTime | Select-Object -Last 1
-    if ($newest) { (Get-Content -LiteralPath $newest.FullName -Tail 20) -join "`n" } else { "there is none in $log/$service" }
+    if ($newest) { (Get-Content -LiteralPath $newest.FullName -Tail 20 -Encoding UTF8) -join "`n" } else { "there is none in $log/$service" }
 }
 
 # Get-Runtime SERVICE: the Python environment that it runs from, if there is one

@@ -5,8 +5,8 @@ function create {
     $before = Get-State
     foreach ($area in $configuration, $data, $runtime, $run, $log) { New-Directory $area }
     # settings are for everybody to read, their secrets have an access of their own; data and logs are for their services
-    Set-Access $root ($full_access + "*${everybody}:(OI)(CI)RX")
-    foreach ($area in $data, $run, $log) { Set-Access $area ($full_access + "*${everybody}:RX") }
+    Set-Access $root "$full_access(A;OICI;FRFX;;;BU)"
+    foreach ($area in $data, $run, $log) { Set-Access $area "$full_access(A;;FRFX;;;BU)" }
     Install-Shawl
     Write-File "$configuration/ports" "$ports`n"
     if ($before -eq (Get-State)) { unchanged 'directories and Shawl are there' } else { changed 'made directories and installed Shawl' }
@@ -24,7 +24,7 @@ function Install-Shawl {
     Copy-Item -LiteralPath $wrapper_source -Destination "$wrapper.new" -Force
     # Windows asks before it runs what came from the Internet, and a service has nobody to answer
     Unblock-File -LiteralPath "$wrapper.new"
-    Move-Item -LiteralPath "$wrapper.new" -Destination $wrapper -Force
+    Move-File "$wrapper.new" $wrapper
 }
 
 function delete {
@@ -38,7 +38,7 @@ function delete {
         $kept = "$root/kept/$([DateTime]::UtcNow.ToString('yyyy-MM-ddTHH-mm-ssZ'))"
         New-Directory "$root/kept"
         Set-Access "$root/kept" $full_access
-        Move-Item -LiteralPath $data -Destination $kept
+        Move-Directory $data $kept
         $outcome = "the data is kept in $kept"
     } else {
         Remove-Directory $data

@@ -16,6 +16,7 @@ $hints = [ordered] @{
     'No module named|python.exe.*(cannot find|not found)' = 'The environment is not whole: remove its directory below runtime and run pulumi up again.'
     '(10048|EADDRINUSE|only one usage of each socket address)' = 'Its port is taken: Get-NetTCPConnection -State Listen tells by whom.'
     '(path|file ?name).*too long|\[WinError 206\]' = 'A path is too long: enable long paths, or choose a shorter directory for this host.'
+    '(10013|WSAEACCES)' = 'Windows keeps its port for others: see netsh interface ipv4 show excludedportrange tcp, and choose another one.'
     '(10061|ConnectionRefused|could not connect)' = 'What it needs does not answer: see whether PostgreSQL, or the Prefect server, runs.'
 }
 
@@ -44,7 +45,7 @@ function create {
 function Set-Definition($definition) {
     foreach ($directory in $definition.writes) {
         New-Directory $directory
-        Add-Access $directory "*$($definition.sid):(OI)(CI)M"
+        Add-Access $directory $definition.sid
     }
     $found = Get-CimInstance -ClassName Win32_Service -Filter "Name='$service'"
     if ($found -and $found.PathName -eq $definition.image_path -and $found.StartName -eq $definition.account -and $found.StartMode -eq 'Auto') {

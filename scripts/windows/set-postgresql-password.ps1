@@ -10,7 +10,7 @@ function create {
     $is_set = Test-Discretion "$passwords.wished"
     if (-not $is_set) { Set-Password }
     $is_known = (Read-File $passwords) -eq $wished
-    Move-Item -LiteralPath "$passwords.wished" -Destination $passwords -Force
+    Move-File "$passwords.wished" $passwords
     if ($is_set -and $is_known) { unchanged 'the password of the role postgres is the wished one' } else { changed 'set the password of the role postgres' }
 }
 
@@ -34,5 +34,5 @@ ALTER ROLE postgres PASSWORD '$($password -replace "'", "''")';
 function Test-Discretion($file) {
     $outcome = Get-SqlOutcome "SELECT rolconfig @> '{log_min_error_statement=panic,log_min_duration_statement=-1,log_statement=none}'
         FROM pg_roles WHERE rolname = 'postgres';" $file
-    $outcome.code -eq 0 -and "$($outcome.lines)" -eq 't'
+    $outcome.code -eq 0 -and "$($outcome.printed)" -eq 't'
 }

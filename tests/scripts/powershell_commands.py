@@ -12,11 +12,12 @@ COMMANDS: dict[str, set[str]] = {
     "Get-Acl": {"LiteralPath"},
     "Get-ChildItem": {"Path", "LiteralPath", "Directory", "File", "Recurse", "Force", "ErrorAction"},
     "Get-CimInstance": {"ClassName", "Filter"},
-    "Get-Content": {"LiteralPath", "Tail"},
+    "Get-Content": {"LiteralPath", "Tail", "Encoding"},
+    "Get-ExecutionPolicy": {"Scope"},
     "Get-FileHash": {"LiteralPath", "Algorithm"},
     "Get-Item": {"LiteralPath"},
     "Get-ItemProperty": {"Path", "Name", "ErrorAction"},
-    "Get-NetFirewallProfile": set(),
+    "Get-NetFirewallProfile": {"PolicyStore"},
     "Get-NetFirewallRule": {"Name", "Group", "ErrorAction"},
     "Get-NetTCPConnection": {"State", "LocalPort", "ErrorAction"},
     "Get-Process": {"Id"},
@@ -34,7 +35,6 @@ COMMANDS: dict[str, set[str]] = {
     "Register-ScheduledTask": {"TaskPath", "TaskName", "Xml", "Force"},
     "Remove-NetFirewallRule": {"Name"},
     "Select-Object": {"First", "Last"},
-    "Set-Location": {"LiteralPath"},
     "Set-StrictMode": {"Version"},
     "Set-Variable": {"Name", "Value"},
     "Sort-Object": {"Descending"},
@@ -52,7 +52,7 @@ COMMANDS: dict[str, set[str]] = {
     "Write-Debug": set(),
 }
 
-PROGRAMS = {"icacls.exe", "powershell.exe", "sc.exe", "taskkill.exe"}
+PROGRAMS = {"powershell.exe", "sc.exe", "secedit.exe", "taskkill.exe"}
 """Windows' own, named with .exe: `sc` alone is Set-Content in PowerShell 5.1."""
 
 GIVEN = {

@@ -1,7 +1,10 @@
 """The bootstrap, and a script that touches nothing but files, run by a real PowerShell; the rest is stubbed."""
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 STUBS = """
-function icacls.exe { $global:LASTEXITCODE = 0 }
+function Set-Access { }
 function Get-Acl { [pscustomobject] @{ Sddl = 'the same' } }
 """
 """Access lists are Windows' own; what is right about them can only be seen there."""
@@ -71,6 +74,42 @@ class TestBootstrap:
 
     def test_no_payload_at_all_fails(self) -> None:
         assert run("").returncode == 1
+
+
+@pytest.mark.skipif(os.name != "nt", reason="programs are started here as on Windows, by a path with a drive")
+class TestPrograms:
+    def started(self, program: str, arguments: list[str], *, text: str = "", limit: int = 60) -> tuple[int, str]:
+        """Return the exit status of the script, and what the Python `program` printed or why it failed."""
+        settings = {"root": "", "python": sys.executable, "program": program, "text": text, "limit": str(limit)}
+        script = """
+        function create {
+            $arguments = [string[]] (ConvertFrom-Json $told)
+            $outcome = Get-Outcome $python (@('-c', $program) + $arguments) $text ([int] $limit)
+            [Console]::Out.Write($outcome.printed -join "`n")
+        }
+        """
+        prelude = (PLACE / "prelude.ps1").read_text()
+        ended = run(envelope({**settings, "told": json.dumps(arguments)}, f"{prelude}\n{script}"))
+        return ended.returncode, (ended.stdout or ended.stderr).decode()
+
+    def test_arguments_arrive_as_they_are(self) -> None:
+        arguments = [argument for argument in AWKWARD if len(argument) < 1000]
+        status, printed = self.started("import json, sys; print(json.dumps(sys.argv[1:]))", arguments)
+        assert (status, json.loads(printed)) == (0, arguments)
+
+    @pytest.mark.parametrize("text", ["", "SELECT 1;\n", "é 日本 🐛"])
+    def test_input_arrives_and_ends(self, text: str) -> None:
+        program = "import json, sys; print(json.dumps(sys.stdin.buffer.read().decode()))"
+        status, printed = self.started(program, [], text=text)
+        assert (status, json.loads(printed)) == (0, text)
+
+    def test_errors_are_not_taken_for_output(self) -> None:
+        assert self.started("import sys; print('told'); print('warned', file=sys.stderr)", []) == (0, "told")
+
+    def test_one_that_takes_too_long_is_ended(self) -> None:
+        status, told = self.started("import time; time.sleep(60)", [], limit=1)
+        assert status == 1
+        assert "was ended, as it took more than 1 s" in told
 
 
 class TestFile:

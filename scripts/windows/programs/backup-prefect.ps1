@@ -5,26 +5,16 @@ param([string] $label = 'scheduled')
 
 $unfinished = "$directory/.unfinished"
 
-# A dump is compressed, so it is smaller than the database.
-function Test-Room {
-    $needed = [long] (Get-Rows $database 'SELECT pg_database_size(current_database());')
-    $free = (New-Object IO.DriveInfo($directory.Substring(0, 1))).AvailableFreeSpace
-    if ($free -lt $needed) {
-        $found = "only $([Math]::Floor($free / 1048576)) MiB are free for $directory, a backup may need $([Math]::Ceiling($needed / 1048576))"
-        fail "$found. Make room there, or set backups.directory, backups.keep or backups.keepDays in the stack file."
-    }
-}
-
 function New-Backup($name) {
     Remove-Directory $unfinished
     New-Directory $unfinished
     $dump = "$unfinished/prefect.dump"
-    $null = Invoke-Program "$programs/pg_dump.exe" @('--format', 'custom', '--lock-wait-timeout', '5min', '--file', $dump, $database)
-    $null = Invoke-Program "$programs/pg_restore.exe" @('--list', $dump)
+    $null = Invoke-Program "$programs/pg_dump.exe" @('--format', 'custom', '--lock-wait-timeout', '5min', '--file', $dump, $database) $dump_seconds
+    $null = Invoke-Program "$programs/pg_restore.exe" @('--list', $dump) $dump_seconds
     $revision = Get-DumpedRevision $dump
     if ($revision -eq '') { fail 'table alembic_version is empty, so the database is no whole one of Prefect.' }
     Write-File "$unfinished/SHA256SUMS" "$((Get-FileHash -LiteralPath $dump -Algorithm SHA256).Hash.ToLowerInvariant())  prefect.dump`n"
-    Move-Item -LiteralPath $unfinished -Destination "$directory/$name"
+    Move-Directory $unfinished "$directory/$name"
     $revision
 }
 
@@ -49,7 +39,8 @@ Complete-Program {
         Write-Line "nothing to back up: database $database has no tables of Prefect yet"
         return
     }
-    Test-Room
+    # a dump is compressed, so it is smaller than the database
+    Test-Room $directory 1 "a backup in $directory" 'Make room there, or set backups.directory, backups.keep or backups.keepDays in the stack file.'
     $began = [DateTime]::UtcNow
     $name = "$($began.ToString("yyyy-MM-dd'T'HH-mm-ss'Z'", $invariant))-$label"
     $revision = New-Backup $name

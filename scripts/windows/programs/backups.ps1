@@ -10,6 +10,8 @@ $directory = $settings['BACKUP_DIRECTORY']
 $database = $settings['PGDATABASE']
 $administrator = $settings['DATABASE_ADMINISTRATOR']
 $programs = "$runtime/postgresql/bin"
+# how many seconds reading and writing a dump may take
+$dump_seconds = 14400
 $invariant = [Globalization.CultureInfo]::InvariantCulture
 
 $env:PGPASSFILE = "$configuration/postgresql/pgpass.conf"
@@ -33,7 +35,7 @@ function Enter-Lock($work) {
 function Get-Rows($name, $statements) {
     $outcome = Get-Outcome "$programs/psql.exe" @('-XAtqw', '-v', 'ON_ERROR_STOP=1', '-d', $name) $statements
     if ($outcome.code -ne 0) { fail "database $name could not be asked: $(Get-End $outcome.lines) Does PostgreSQL run? The backups that are there were left alone." }
-    "$($outcome.lines -join "`n")".Trim()
+    "$($outcome.printed -join "`n")".Trim()
 }
 
 # Get-Backup: their names, newest first
@@ -56,9 +58,20 @@ function Test-Backup($name) {
 
 # Get-DumpedRevision DUMP: of the schema, as the dump itself has it
 function Get-DumpedRevision($dump) {
-    $lines = Invoke-Program "$programs/pg_restore.exe" @('--data-only', '--table', 'alembic_version', '--file', '-', $dump)
+    $lines = Invoke-Program "$programs/pg_restore.exe" @('--data-only', '--table', 'alembic_version', '--file', '-', $dump) $dump_seconds
     "$($lines | Where-Object { $_ -match '^[0-9a-f]{12}$' } | Select-Object -First 1)"
 }
+
+# Test-Room PLACE FACTOR WHAT REMEDY: that what is made of the database, `FACTOR` times as large, does not fill a disk
+function Test-Room($place, $factor, $what, $remedy) {
+    $needed = [long] (Get-Rows $database "SELECT pg_database_size(current_database()) * $factor;")
+    $free = (New-Object IO.DriveInfo($place.Substring(0, 1))).AvailableFreeSpace
+    if ($free -lt $needed) {
+        fail "only $([Math]::Floor($free / 1048576)) MiB are free for $what, which may need $([Math]::Ceiling($needed / 1048576)). $remedy"
+    }
+}
+
+function Test-RoomForDatabase { Test-Room $root '3 / 2' 'a second database' "Make room on $($root.Substring(0, 2)); nothing was changed." }
 
 # Restore-Into NAME BACKUP: makes the database with what the backup holds, and proves it by the revision of its schema
 function Restore-Into($name, $backup) {
@@ -67,7 +80,7 @@ function Restore-Into($name, $backup) {
     $null = Get-Rows 'postgres' "CREATE DATABASE ""$name"" OWNER ""$($settings['DATABASE_OWNER'])"" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C';"
     # by the administrator, as not every extension can be made by the owner of a database
     $null = Get-Rows $name 'CREATE EXTENSION IF NOT EXISTS pg_trgm;'
-    $null = Invoke-Program "$programs/pg_restore.exe" @('--exit-on-error', '--no-owner', '--no-comments', '--role', $settings['DATABASE_OWNER'], '--dbname', $name, $dump)
+    $null = Invoke-Program "$programs/pg_restore.exe" @('--exit-on-error', '--no-owner', '--no-comments', '--role', $settings['DATABASE_OWNER'], '--dbname', $name, $dump) $dump_seconds
     $found = Get-Rows $name 'SELECT version_num FROM alembic_version;'
     if ($found -ne (Get-DumpedRevision $dump)) { fail "$dump was restored, but its schema is at revision $found, and the dump says $(Get-DumpedRevision $dump)." }
 }

@@ -11,16 +11,6 @@ function Write-Result($name, $result, $reason, $began) {
     Write-Line "restore drill ${result}: $directory/$name/prefect.dump in $seconds s"
 }
 
-# A second database beside the first must not fill the disk that both are on.
-function Test-Room {
-    $needed = [long] (Get-Rows $database 'SELECT pg_database_size(current_database()) * 3 / 2;')
-    $free = (New-Object IO.DriveInfo($root.Substring(0, 1))).AvailableFreeSpace
-    if ($free -lt $needed) {
-        $found = "only $([Math]::Floor($free / 1048576)) MiB are free for a second database, which may need $([Math]::Ceiling($needed / 1048576))"
-        fail "$found. Make room on $($root.Substring(0, 2)); nothing was changed."
-    }
-}
-
 Complete-Program {
     Enter-Lock 'drill'
     $name = "$(Get-Backup | Select-Object -First 1)"
@@ -31,7 +21,7 @@ Complete-Program {
     $began = [DateTime]::UtcNow
     try {
         Remove-Database $scratch
-        Test-Room
+        Test-RoomForDatabase
         Restore-Into $scratch $name
         Remove-Database $scratch
     } catch {

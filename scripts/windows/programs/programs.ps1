@@ -2,6 +2,8 @@
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 Set-StrictMode -Version 2.0
+# what is printed, and what programs print, is in UTF-8; without a console there is none to set
+try { [Console]::OutputEncoding = New-Object Text.UTF8Encoding($false) } catch { Write-Debug "$_" }
 $root = [IO.Path]::GetDirectoryName([IO.Path]::GetDirectoryName($PSScriptRoot)) -replace '\\', '/'
 . "$PSScriptRoot/prelude.ps1"
 

@@ -11,6 +11,7 @@ Complete-Program {
     $name = if ($backup -ne '') { $backup } else { "$(Get-Backup | Select-Object -First 1)" }
     if ($name -notin @(Get-Backup)) { fail "there is no backup '$name' in $directory. Those there are: $((Get-Backup) -join ', ')" }
     Remove-Database $restored
+    Test-RoomForDatabase
     Restore-Into $restored $name
     $before = "prefect_before_$([DateTime]::UtcNow.ToString('yyyyMMdd_HHmmss', $invariant))"
     Stop-OurService $service

@@ -3,16 +3,22 @@ $world = @{ services = @{}; rules = @{}; tasks = @{}; fails_with = 0; exits = $f
 
 function Show-Call($text) { [Console]::Out.WriteLine("call: $text") }
 
-function icacls.exe { $global:LASTEXITCODE = 0 }
+function Set-Access { }
+function Add-Access { }
 function Get-Acl { [pscustomobject] @{ Sddl = 'the same' } }
 function Unblock-File { }
 
 function sc.exe {
     Show-Call "sc.exe $args"
-    $global:LASTEXITCODE = 0
     if ($args[0] -eq 'delete' -and -not $world.keeps) { $world.services.Remove($args[1]) }
     if ($args[0] -eq 'config') { $world.services[$args[1]].StartName = $args[3] }
     if ($args[0] -eq 'showsid') { 'SERVICE SID: S-1-5-80-1-2-3-4-5' }
+}
+
+# of what scripts start, only Windows' own programs are there
+function Get-Outcome($program, [string[]] $arguments, $text, $limit) {
+    $printed_lines = @(& $program @arguments)
+    [pscustomobject] @{ code = 0; printed = $printed_lines; lines = $printed_lines }
 }
 
 function New-Service($Name, $BinaryPathName, $DisplayName, $StartupType) {
