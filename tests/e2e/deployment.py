@@ -164,6 +164,13 @@ class Deployment(StackCommands):
             path = f"/deployments/{deployment}/create_flow_run"
             return str(client.request("POST", path, {"parameters": parameters})["id"])
 
+    def run_deployment(self, flow: str, name: str) -> str:
+        """Start a run of a deployment with the parameters that it has; returns its id."""
+        with self.api() as client:
+            deployment = deployments.find(client, flow, name)
+            assert deployment is not None, f"the server knows no deployment {flow}/{name}"
+            return str(deployments.create_flow_run(client, deployment["id"])["id"])
+
     def has_logged(self, flow_run: str, text: str) -> bool:
         """Tell whether a flow run has logged a text."""
         with self.api() as client:

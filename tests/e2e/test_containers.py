@@ -2,11 +2,13 @@
 
 import pytest
 
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import FLOWS, Deployment
 
 pytestmark = pytest.mark.timeout(1200)
 
-IMAGE = "127.0.0.1:5000/flows:1"
+IMAGE, OTHER_IMAGE = "127.0.0.1:5000/flows:1", "127.0.0.1:5000/flows:2"
+DEPLOYMENT = 'deployments["greeting/contained"]'
+"""Its path in the stack file."""
 # of the host's own Debian, with the Prefect that is installed there; afterwards Docker is gone again
 PUSH_IMAGE = f"""
 set -euo pipefail
@@ -46,7 +48,26 @@ def test_flows_of_a_docker_pool_run_in_containers_of_its_image(vps: Deployment) 
     vps.expect_no_changes()
 
 
+def test_a_deployment_of_the_stack_file_runs_in_the_image_that_it_names(vps: Deployment) -> None:
+    host = vps.hosts["vps"]
+    host.run(f"docker tag {IMAGE} {OTHER_IMAGE} && docker push --quiet {OTHER_IMAGE} && docker rmi {OTHER_IMAGE}")
+    vps.config_set(f"{DEPLOYMENT}.entrypoint", "greeting.py:greet")
+    vps.config_set(f"{DEPLOYMENT}.sourceDirectory", "tests/e2e/flows")
+    vps.config_set(f"{DEPLOYMENT}.workPool", "images")
+    vps.config_set(f"{DEPLOYMENT}.pullSteps[0].set_working_directory.directory", FLOWS)
+    vps.config_set(f"{DEPLOYMENT}.parameters.name", "a deployment")
+    vps.config_set(f"{DEPLOYMENT}.jobVariables.image", OTHER_IMAGE)
+    vps.up()
+
+    flow_run = vps.run_deployment("greeting", "contained")
+    assert vps.end_of(flow_run) == "COMPLETED"
+    vps.expect_logged(flow_run, "Hello, a deployment")
+    assert OTHER_IMAGE in host.run("docker ps --all --format '{{.Image}}'").stdout.split()
+    vps.expect_no_changes()
+
+
 def test_containers_stay_when_their_pool_goes(vps: Deployment) -> None:
+    vps.config_rm(DEPLOYMENT)
     vps.config_rm("workPools.images")
     vps.config_rm("workers.images")
     vps.up()

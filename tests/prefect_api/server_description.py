@@ -18,8 +18,9 @@ class ServerDescription:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = _with_seconds(document)
+        # Prefect before 3.6.20 or so describes them below /api
         self._paths = {
-            re.compile(re.sub(r"\{[^/]+\}", "[^/]+", template)): operations
+            re.compile(re.sub(r"\{[^/]+\}", "[^/]+", template.removeprefix("/api"))): operations
             for template, operations in self._document["paths"].items()
         }
 

@@ -14,6 +14,7 @@ from components.prefect_api.client import PrefectClient
 from components.prefect_api.provider import canonical_json
 from components.prefect_api.resources import DeploymentProvider
 from components.settings.deployments import DeploymentSettings
+from tests.prefect_api.git_server import GitServer
 from tests.prefect_api.providers import configured
 from tests.prefect_runtime import PrefectServer, process_worker
 from tests.settings.stack_file import CHECKOUT, parsed, stack_file
@@ -24,6 +25,7 @@ SECRETS = (
     *("azure-function-url", "azure-function-key"),
     *(f"snowflake-{name}" for name in ("account", "user", "password", "warehouse", "database", "schema")),
 )
+TOKEN = "token-of-the-forge"
 RUN_SECONDS = 120
 POLL_SECONDS = 0.2
 JSON = {"pull_steps", "schedules", "parameters", "parameter_schema", "job_variables"}
@@ -47,7 +49,7 @@ def settings() -> Settings:
 def stocked(server: PrefectServer) -> Iterator[PrefectClient]:
     """Connect to a server that has the pools and blocks that the example speaks of."""
     data: dict[str, dict[str, Any]] = {f"secret/{name}": {"value": f"value of {name}"} for name in SECRETS}
-    data["github-credentials/etl"] = {"token": "not-a-token"}
+    data["github-credentials/etl"] = {"token": TOKEN}
     data["docker-registry-credentials/hub"] = {"username": "u", "password": "p", "registry_url": "r"}
     with PrefectClient(server.api_url, server.auth_string) as client:
         for name, type_ in (("default", "process"), ("docker-etl", "docker")):
@@ -60,26 +62,28 @@ def stocked(server: PrefectServer) -> Iterator[PrefectClient]:
 
 
 @pytest.fixture(scope="module")
-def worker(server: PrefectServer, stocked: PrefectClient) -> Iterator[PrefectClient]:
-    with process_worker(server, "default"):
+def worker(server: PrefectServer, stocked: PrefectClient, git: GitServer) -> Iterator[PrefectClient]:
+    with process_worker(server, "default", settings={"GIT_SSL_CAINFO": str(git.authority)}):
         yield stocked
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Put the project into a bare Git repository; give its URL."""
+def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
+    """Serve the project as the Git repository etl.git."""
     place = tmp_path_factory.mktemp("git")
-    work, bare = place / "work", place / "etl.git"
+    work, served = place / "work", place / "served"
+    served.mkdir()
     identity = ["-c", "user.name=tests", "-c", "user.email=tests@example.com"]
     for command in (
         ["git", "init", "--quiet", "--initial-branch", "main", str(work)],
         ["cp", "-r", f"{FLOWS / 'etl'}/.", str(work)],
         ["git", "-C", str(work), "add", "."],
         ["git", "-C", str(work), *identity, "commit", "--quiet", "--message", "The flow"],
-        ["git", "clone", "--quiet", "--bare", str(work), str(bare)],
+        ["git", "clone", "--quiet", "--bare", str(work), str(served / "etl.git")],
     ):
         subprocess.run(command, check=True, capture_output=True)
-    return bare.as_uri()
+    with GitServer(served, TOKEN) as running:
+        yield running
 
 
 def made(client: PrefectClient, server: PrefectServer, settings: DeploymentSettings, **steps: Any) -> dict[str, Any]:
@@ -151,9 +155,9 @@ def test_a_flow_with_parameters_gets_those_of_its_deployment(
 
 
 def test_a_project_with_a_prefect_yaml_is_cloned_by_the_worker_with_credentials_from_a_block(
-    worker: PrefectClient, server: PrefectServer, settings: Settings, repository: str
+    worker: PrefectClient, server: PrefectServer, settings: Settings, git: GitServer
 ) -> None:
-    live = made(worker, server, settings["Main Flow/december"], repository=repository)
+    live = made(worker, server, settings["Main Flow/december"], repository=f"{git.url}/etl.git")
 
     ((name, arguments),) = live["pull_steps"][0].items()
     assert name == "prefect.deployments.steps.git_clone"
