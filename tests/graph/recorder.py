@@ -93,7 +93,15 @@ class Engine(mocks.Mocks):
         again = re.findall(r" (repair-\d+)$", str(args.inputs.get("create")))
         report = FILE_REPORT if "write-file" in args.inputs.get("create", "") else REPORT
         outputs = {"stdout": " ".join([report, *again]), "state": "COMPLETED"}
-        return f"{args.name}-id", {**outputs, **args.inputs}
+        return f"{args.name}-id", {**outputs, **args.inputs, **_by_azure(args)}
+
+
+def _by_azure(args: mocks.MockResourceArgs) -> dict[str, Any]:
+    """Return what Azure alone knows of a resource, and other resources are told."""
+    if not args.typ.startswith("azure-native:"):
+        return {}
+    identity = args.inputs.get("identity")
+    return {"name": f"{args.name}-name", **({"identity": {**identity, "principalId": "known"}} if identity else {})}
 
 
 class Recorder(mocks.MockMonitor):

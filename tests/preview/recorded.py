@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.graph.recorder import Graph, Resource, record, without_secrets
 from tests.policies.plans import plan
+from tests.settings.azure_stack import SEED
 from tests.settings.stack_file import CHECKOUT, PROJECT, secret_keys, stack_file
 from toolchain.preview.plan import Plan, read_plan
 
@@ -21,6 +23,12 @@ def example(name: str) -> dict[str, Any]:
     config = yaml.safe_load(found.read_text())["config"]
     plain = {key: value for key, value in config.items() if not (isinstance(value, dict) and "secure" in value)}
     return {key.removeprefix(f"{PROJECT['name']}:"): value for key, value in plain.items()}
+
+
+def in_azure() -> dict[str, Any]:
+    """Return the settings of the example in Azure, with what `make` generates."""
+    pytest.importorskip("pulumi_azure_native", reason="pulumi-azure-native is not installed: make test")
+    return {**example("azure"), "databaseAdminPassword": "Admin-91c4be07d6fa", "sshHostKeySeed": SEED}
 
 
 def planned(settings: Settings) -> Plan:

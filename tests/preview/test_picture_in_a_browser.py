@@ -2,6 +2,7 @@
 
 import copy
 import html
+import importlib.util
 import json
 import os
 import re
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.preview.recorded import between, example, planned
+from components.azure import authorities
+from tests.preview.recorded import between, example, in_azure, planned
+from tests.settings.azure_stack import with_database_on_a_host
 from toolchain.preview.diagram import svg
 from toolchain.preview.topology import topology
 
@@ -88,6 +91,24 @@ def long_names() -> dict[str, Any]:
     return settings
 
 
+def of_another_kind() -> dict[str, Any]:
+    """Return the production example with a database elsewhere, whose name is longer than a card is wide."""
+    settings = copy.deepcopy(example("prod"))
+    host = "orchestration-metadata.cluster-c1a2b3c4d5e6.eu-central-1.rds.amazonaws.com"
+    settings["postgres"] = {"address": host, "caCertificate": authorities.certificates()}
+    del settings["backups"]
+    return settings
+
+
+def changed_in_azure() -> dict[str, Any]:
+    settings = copy.deepcopy(in_azure())
+    settings["hosts"]["worker-1"]["azure"]["size"] = "Standard_D8s_v5"
+    settings["azure"]["postgres"]["size"] = "Standard_D4ds_v5"
+    for section, name in (("hosts", "windows-1"), ("workers", "windows"), ("workPools", "windows")):
+        del settings[section][name]
+    return settings
+
+
 PLANS: dict[str, Callable[[], Any]] = {
     "production": lambda: planned(example("prod")),
     "changed": lambda: between(example("prod"), changed()),
@@ -95,7 +116,14 @@ PLANS: dict[str, Callable[[], Any]] = {
     "split": lambda: planned(example("split")),
     "this-machine": lambda: planned({}),
     "long-names": lambda: planned(long_names()),
+    "database-elsewhere": lambda: planned(of_another_kind()),
 }
+IN_AZURE: dict[str, Callable[[], Any]] = {
+    "azure": lambda: planned(in_azure()),
+    "azure-changed": lambda: between(in_azure(), changed_in_azure()),
+    "azure-copies": lambda: planned(with_database_on_a_host()),
+}
+HAS_AZURE = importlib.util.find_spec("pulumi_azure_native") is not None
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +133,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
     if browser is None:
         pytest.skip(f"there is no browser here ({', '.join(BROWSERS)}): apt-get install chromium")
     directory = tmp_path_factory.mktemp("browser")
-    drawn = "".join(f'<div id="{name}">{svg(topology(plan()), name)}</div>' for name, plan in PLANS.items())
+    plans = PLANS | (IN_AZURE if HAS_AZURE else {})
+    drawn = "".join(f'<div id="{name}">{svg(topology(plan()), name)}</div>' for name, plan in plans.items())
     drawn = drawn.replace('<?xml version="1.0" encoding="UTF-8"?>', "")
     page = directory / "page.html"
     page.write_text(f'<meta charset="utf-8">{drawn}<pre id="measured"></pre><script>{MEASURE}</script>', "utf-8")
@@ -129,7 +158,10 @@ def _picture(told: dict[str, Any]) -> Picture:
     return Picture(**{**told, **boxes})
 
 
-each_picture = pytest.mark.parametrize("name", list(PLANS))
+without_azure = pytest.mark.skipif(not HAS_AZURE, reason="pulumi-azure-native is not installed: make test")
+each_picture = pytest.mark.parametrize(
+    "name", [*PLANS, *(pytest.param(name, marks=without_azure) for name in IN_AZURE)]
+)
 
 
 @each_picture

@@ -10,8 +10,9 @@ from tests.preview.stacks import changed_stack, new_stack
 from toolchain.preview.diagram import svg
 from toolchain.preview.layout import Box, arrange
 from toolchain.preview.mermaid import mermaid
+from toolchain.preview.nodes import Topology
 from toolchain.preview.plan import Plan
-from toolchain.preview.topology import Topology, topology
+from toolchain.preview.topology import topology
 
 PLANS = {
     "new": new_stack(),
@@ -83,7 +84,7 @@ def test_a_change_marks_its_service_and_no_other() -> None:
 def test_nothing_covers_anything_or_leaves_the_picture(plan: Plan) -> None:
     places = arrange(topology(plan))
     cards = [card.box for card in places.cards]
-    boxes = [*cards, *([places.people] if places.people else [])]
+    boxes = [*cards, *places.people.values()]
     assert not [pair for pair in itertools.combinations(boxes, 2) if overlap(*pair)]
     assert not [pair for pair in itertools.combinations(places.nodes.values(), 2) if overlap(*pair)]
     for node in places.nodes.values():

@@ -1,12 +1,13 @@
 """The topology as a picture (SVG): hosts, services, ports, data flows, and what changes."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 import drawsvg
 
-from toolchain.preview.layout import PADDING, Arrangement, Box, Card, arrange
+from toolchain.preview.layout import CARDS, HEADER, PADDING, Arrangement, Box, Card, arrange
+from toolchain.preview.nodes import Flow, Role, ServiceNode, Topology
 from toolchain.preview.plan import SIGNS, Operation
-from toolchain.preview.topology import Flow, ServiceNode, Topology
 
 WORDS: dict[Operation, str] = {
     "create": "new",
@@ -20,11 +21,13 @@ NOTE_CHARACTERS = 43
 STYLE = """
 svg { --canvas: #ffffff; --card: #f6f8fa; --node: #ffffff; --line: #d1d9e0; --text: #1f2328; --faint: #59636e;
   --flow: #818b98; --create: #1a7f37; --update: #bf8700; --replace: #8250df; --delete: #cf222e;
-  --worker: #1b7c83; --proxy: #8250df; --server: #0969da; --database: #bc4c00; --other: #59636e; }
+  --worker: #1b7c83; --proxy: #8250df; --server: #0969da; --database: #bc4c00; --other: #59636e;
+  --jump: #59636e; --vault: #bf3989; --storage: #9a6700; }
 @media (prefers-color-scheme: dark) {
   svg { --canvas: #0d1117; --card: #151b23; --node: #212830; --line: #3d444d; --text: #f0f6fc; --faint: #9198a1;
     --flow: #656c76; --create: #3fb950; --update: #d29922; --replace: #ab7df8; --delete: #f85149;
-    --worker: #39c5cf; --proxy: #ab7df8; --server: #4493f8; --database: #db6d28; --other: #9198a1; }
+    --worker: #39c5cf; --proxy: #ab7df8; --server: #4493f8; --database: #db6d28; --other: #9198a1;
+    --jump: #9198a1; --vault: #db61a2; --storage: #d29922; }
 }
 text { font-family: -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif;
   font-size: 13px; fill: var(--text); }
@@ -39,7 +42,9 @@ text { font-family: -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", 
 .flow { fill: none; stroke: var(--flow); stroke-width: 1.6; } .head { fill: var(--flow); }
 .rule { stroke: var(--line); } .sign { fill: var(--canvas); font-size: 14px; font-weight: 700; }
 """
-ROLES = ("worker", "proxy", "server", "database", "other")
+ROLES = ("worker", "proxy", "server", "database", "jump", "vault", "storage", "other")
+PEOPLE: Mapping[Role, str] = {"jump": "Pulumi and operators"}
+"""Who comes to a service from outside, where it is not everybody."""
 
 
 def svg(topology: Topology, stack: str) -> str:
@@ -54,8 +59,8 @@ def svg(topology: Topology, stack: str) -> str:
         _card(drawing, card, topology)
     for service, box in places.nodes.items():
         _node(drawing, service, box, is_new=topology.is_new)
-    if places.people:
-        _people(drawing, places.people)
+    for target, box in places.people.items():
+        _people(drawing, PEOPLE.get(target.role, "browsers and API clients"), box)
     _flows(drawing, topology, places)
     _legend(drawing, topology, places)
     return str(drawing.as_svg()) + "\n"
@@ -77,15 +82,19 @@ def _title(drawing: drawsvg.Drawing, topology: Topology, stack: str) -> None:
 
 def _card(drawing: drawsvg.Drawing, card: Card, topology: Topology) -> None:
     box, host = card.box, card.host
+    marked = host.operation in SIGNS and not topology.is_new
     drawing.append(
         drawsvg.Rectangle(box.x, box.y, box.width, box.height, rx=10, class_="elsewhere" if card.elsewhere else "card")
     )
-    drawing.append(_text(host.name, box.x + PADDING, box.y + 26, "host"))
+    room = box.width - 2 * PADDING - (24 if marked else 0)
+    drawing.append(_text(_shortened(host.name, int(room / 8.4)), box.x + PADDING, box.y + 26, "host"))
     via = f"SSH via {host.jump_host}" if host.jump_host else ""
     known = {"local": "this machine"}.get(host.platform, host.platform)
     words = [host.address if host.platform != "local" else "", known, via, "not run by this stack" * card.elsewhere]
-    drawing.append(_text(" · ".join(filter(None, words)), box.x + PADDING, box.y + 43, "faint"))
-    if not topology.is_new and host.operation in ("create", "delete"):
+    drawing.append(
+        _text(_shortened(" · ".join(filter(None, words)), int(room / 6)), box.x + PADDING, box.y + 43, "faint")
+    )
+    if marked:
         _badge(drawing, host.operation, box.right - 20, box.y + 22)
     if not card.notes:
         return
@@ -114,10 +123,10 @@ def _badge(drawing: drawsvg.Drawing, operation: Operation, x: float, y: float) -
     drawing.append(_text(SIGNS[operation], x, y + 5, "sign", anchor="middle"))
 
 
-def _people(drawing: drawsvg.Drawing, box: Box) -> None:
+def _people(drawing: drawsvg.Drawing, who: str, box: Box) -> None:
     drawing.append(drawsvg.Rectangle(box.x, box.y, box.width, box.height, rx=box.height / 2, class_="people"))
     x, y = box.middle
-    drawing.append(_text("browsers and API clients", x, y + 4, "faint", anchor="middle"))
+    drawing.append(_text(who, x, y + 4, "faint", anchor="middle"))
 
 
 def _flows(drawing: drawsvg.Drawing, topology: Topology, places: Arrangement) -> None:
@@ -136,15 +145,9 @@ def _flows(drawing: drawsvg.Drawing, topology: Topology, places: Arrangement) ->
 def _route(path: drawsvg.Path, flow: Flow, topology: Topology, places: Arrangement) -> tuple[float, float]:
     """Draw a line from who asks to who answers; returns where its label belongs."""
     target = places.nodes[flow.target]
-    source = places.nodes[flow.source] if flow.source else places.people
-    if source is None:
-        raise ValueError("people have no place in the picture")
+    source = places.nodes[flow.source] if flow.source else places.people[flow.target]
     if abs(source.x - target.x) < 1:
-        x = target.right - 44 if flow.source is None else target.middle[0]
-        down = source.y < target.y
-        start, end = (source.bottom, target.y) if down else (source.y, target.bottom)
-        path.M(x, start).L(x, end)
-        return x, start + (18 if flow.source is None else (end - start) / 2 - (2 if down else -2))
+        return _route_down(path, flow, source, target)
     beside = [one for one in topology.flows if one.target == flow.target and one.source and _is_beside(one, places)]
     beside.sort(key=lambda one: places.nodes[one.source].y if one.source else 0)  # so that lines do not cross
     right = source.x < target.x
@@ -154,6 +157,18 @@ def _route(path: drawsvg.Path, flow: Flow, topology: Topology, places: Arrangeme
     bend = (end_x - start_x) / 2
     path.M(start_x, start_y).C(start_x + bend, start_y, end_x - bend, end_y, end_x, end_y)
     return (start_x + end_x) / 2, (start_y + end_y) / 2
+
+
+def _route_down(path: drawsvg.Path, flow: Flow, source: Box, target: Box) -> tuple[float, float]:
+    """Draw a line in a column: beside the small print of the cards that it crosses."""
+    between_cards = flow.source is None or flow.source.host != flow.target.host
+    x = target.right - 44 if between_cards else target.middle[0]
+    down = source.y < target.y
+    start, end = (source.bottom, target.y) if down else (source.y, target.bottom)
+    path.M(x, start).L(x, end)
+    if flow.source and between_cards:
+        return x, end - HEADER - CARDS / 2
+    return x, start + (18 if between_cards else (end - start) / 2 - (2 if down else -2))
 
 
 def _is_beside(flow: Flow, places: Arrangement) -> bool:
@@ -170,7 +185,8 @@ def _legend(drawing: drawsvg.Drawing, topology: Topology, places: Arrangement) -
         drawing.append(_text("Work pools", 32, y - 2, "faint name"))
         drawing.append(_text(" · ".join(topology.work_pools), 104, y - 2, "faint"))
     x = places.width - 32
-    operations = {node.operation for node in (*topology.services,)} if not topology.is_new else set()
+    nodes = () if topology.is_new else (*topology.hosts, *topology.services)
+    operations = {node.operation for node in nodes}
     for operation in (one for one in reversed(SIGNS) if one in operations):
         word = WORDS[operation]
         drawing.append(_text(word, x, y - 2, "faint", anchor="end"))

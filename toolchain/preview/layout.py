@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from toolchain.preview.topology import HostNode, Role, ServiceNode, Topology
+from toolchain.preview.nodes import HostNode, Role, ServiceNode, Topology
 
-COLUMNS: Mapping[Role, int] = {"worker": 0, "proxy": 1, "server": 1, "other": 1, "database": 2}
-"""Who asks stands left of who answers."""
-ORDER: tuple[Role, ...] = ("proxy", "server", "worker", "database", "other")
+COLUMNS: Mapping[Role, int] = {
+    **{"jump": 0, "worker": 0},
+    **{"proxy": 1, "server": 1, "other": 1, "vault": 1},
+    **{"database": 2, "storage": 2},
+}
+"""Who asks stands left of who answers, or above."""
+ORDER: tuple[Role, ...] = ("jump", "proxy", "server", "worker", "database", "vault", "storage", "other")
 
 COLUMN, GAP, MARGIN = 268, 116, 32
 TITLE, PEOPLE, ENTRY = 76, 34, 46
@@ -55,7 +59,8 @@ class Arrangement:
 
     cards: tuple[Card, ...]
     nodes: Mapping[ServiceNode, Box]
-    people: Box | None
+    people: Mapping[ServiceNode, Box]
+    """By the service that they come to."""
     width: float
     height: float
 
@@ -90,7 +95,7 @@ class _Block:
 
     @property
     def height(self) -> float:
-        lines = len(notes(self.host))
+        lines = len(self.host.notes)
         return HEADER + self.body + PADDING + (lines * LINE + 12 if lines else 0)
 
 
@@ -102,7 +107,7 @@ def arrange(topology: Topology) -> Arrangement:
     top = TITLE + (PEOPLE + ENTRY if any(flow.source is None for flow in topology.flows) else 0)
     filled = dict.fromkeys(used, float(top))
     cards: list[tuple[_Block, float]] = []
-    for block in sorted(blocks, key=lambda one: (one.first - one.last, one.first, one.host.name)):
+    for block in sorted(blocks, key=_precedence):
         spanned = [column for column in used if block.first <= column <= block.last]
         y = max(filled[column] for column in spanned)
         cards.append((block, y))
@@ -111,7 +116,7 @@ def arrange(topology: Topology) -> Arrangement:
     if all(block.first == block.last for block in blocks):
         cards = [(block, y + (lowest - (filled[block.first] - CARDS)) / 2) for block, y in cards]
     nodes = {service: box for block, y in cards for service, box in _nodes(block, y, place).items()}
-    people = next((_above(nodes[flow.target], cards) for flow in topology.flows if flow.source is None), None)
+    people = {flow.target: _above(nodes[flow.target], cards) for flow in topology.flows if flow.source is None}
     return Arrangement(
         cards=tuple(_card(block, y, place) for block, y in cards),
         nodes=nodes,
@@ -121,10 +126,10 @@ def arrange(topology: Topology) -> Arrangement:
     )
 
 
-def notes(host: HostNode) -> tuple[str, ...]:
-    """Return the small print of a host: what its firewall lets in, what runs when."""
-    lets = [f"lets in {opening}" for opening in host.openings]
-    return (*lets, *(f"runs {schedule}" for schedule in host.schedules))
+def _precedence(block: _Block) -> tuple[int, int, int, str]:
+    """Order cards: wide ones first, then those whose services come first."""
+    services = min((ORDER.index(one.role) for one in block.services), default=len(ORDER))
+    return (block.first - block.last, block.first, services, block.host.name)
 
 
 def _blocks(topology: Topology) -> list[_Block]:
@@ -148,7 +153,7 @@ def _column(service: ServiceNode) -> int:
 def _card(block: _Block, y: float, place: Mapping[int, float]) -> Card:
     x = place[block.first]
     box = Box(x=x, y=y, width=place[block.last] + COLUMN - x, height=block.height)
-    return Card(host=block.host, box=box, notes=notes(block.host), elsewhere=block.elsewhere)
+    return Card(host=block.host, box=box, notes=block.host.notes, elsewhere=block.elsewhere)
 
 
 def _nodes(block: _Block, y: float, place: Mapping[int, float]) -> dict[ServiceNode, Box]:

@@ -2,8 +2,8 @@
 
 import re
 
+from toolchain.preview.nodes import ServiceNode, Topology
 from toolchain.preview.plan import SIGNS
-from toolchain.preview.topology import ServiceNode, Topology
 
 CLASSES = {
     "create": "fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
@@ -17,7 +17,8 @@ def mermaid(topology: Topology) -> str:
     """Return a flowchart: a box for each host, its services in it, what changes in colour."""
     lines = ["flowchart LR", '  people(["people"])']
     for host in topology.hosts:
-        lines.append(f'  subgraph {_id(host.name)}["{_text(host.name)} · {_text(host.address or "this machine")}"]')
+        place = host.address or {"local": "this machine"}.get(host.platform, host.platform)
+        lines.append(f'  subgraph {_id(host.name)}["{_text(host.name)} · {_text(place)}"]')
         lines += [_node(one, topology.is_new) for one in topology.services if one.host == host.name]
         lines.append("  end")
     lines += [_node(one, topology.is_new) for one in topology.elsewhere]

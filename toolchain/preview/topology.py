@@ -2,82 +2,29 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from policies.network import STACK, is_loopback
-from toolchain.preview.plan import Change, Operation, Plan
+from toolchain.preview.azure import InAzure, in_azure
+from toolchain.preview.nodes import Flow, HostNode, Role, ServiceNode, Topology, of_parts
+from toolchain.preview.plan import Change, Plan
 from toolchain.preview.steps import HOST, Steps
-
-Role = Literal["worker", "proxy", "server", "database", "other"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceNode:
-    """A program that runs on a host."""
-
-    name: str
-    """Its unit, such as `prefect-server`."""
-    host: str
-    role: Role
-    detail: str = ""
-    """What it serves: a public URL, work pools, a version."""
-    port: str = ""
-    operation: Operation = "same"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HostNode:
-    """A machine of the stack that carries something."""
-
-    name: str
-    address: str = ""
-    platform: str = ""
-    jump_host: str = ""
-    schedules: tuple[str, ...] = ()
-    """What runs at set times: `prefect-backup 02:30`."""
-    openings: tuple[str, ...] = ()
-    """What its firewall lets in: `443/tcp from anywhere`; none where there is no firewall."""
-    operation: Operation = "same"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flow:
-    """A service talks to another, or people to it: then there is no `source`."""
-
-    source: ServiceNode | None
-    target: ServiceNode
-    label: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Topology:
-    """A stack, as a person would draw it."""
-
-    hosts: tuple[HostNode, ...]
-    services: tuple[ServiceNode, ...]
-    flows: tuple[Flow, ...]
-    work_pools: tuple[str, ...] = ()
-    elsewhere: tuple[ServiceNode, ...] = ()
-    """What the stack uses but does not run, such as a managed PostgreSQL; its `host` is its address."""
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing of it is there yet."""
-        nodes: list[HostNode | ServiceNode] = [*self.hosts, *self.services]
-        return {node.operation for node in nodes} == {"create"}
 
 
 def topology(plan: Plan) -> Topology:
     """Read the topology from a plan."""
     steps = Steps(plan)
-    settings = _host_settings(plan)
+    settings = _table(plan, "hosts")
+    on_hosts = [*_services(steps), *_proxies(steps)]
+    hosts = list(_hosts(steps, settings, on_hosts))
+    cloud = in_azure(plan, _table(plan, "azure"), {host.name for host in hosts})
     # a plan has no order of its own: what waits for nothing comes as it comes
-    services = sorted([*_services(steps), *_proxies(steps)], key=lambda one: (one.host, one.name))
-    flows, elsewhere = _flows(steps, services, settings)
+    services = sorted([*on_hosts, *cloud.services], key=lambda one: (one.host, one.name))
+    flows, elsewhere = _flows(steps, services, settings, cloud)
     return Topology(
-        hosts=tuple(sorted(_hosts(steps, settings, services), key=lambda one: one.name)),
+        hosts=tuple(sorted([*(_placed(host, cloud) for host in hosts), *cloud.hosts], key=lambda one: one.name)),
         services=tuple(services),
         flows=tuple(flows),
         work_pools=tuple(sorted(_work_pools(plan))),
@@ -85,12 +32,23 @@ def topology(plan: Plan) -> Topology:
     )
 
 
-def _host_settings(plan: Plan) -> Mapping[str, Mapping[str, Any]]:
+def _table(plan: Plan, section: str) -> Mapping[str, Any]:
+    """Return a section of the stack file; nothing if it has none."""
     for change in plan.changes:
         if change.resource.type == STACK:
-            found = change.resource.inputs.get("prefect-selfhost:hosts")
+            found = change.resource.inputs.get(f"prefect-selfhost:{section}")
             return found if isinstance(found, dict) else {}
     return {}
+
+
+def _placed(host: HostNode, cloud: InAzure) -> HostNode:
+    """Return a host with what becomes of the machine under it, where the stack makes that."""
+    machine = cloud.machines.get(host.name)
+    if machine is None:
+        return host
+    operation = host.operation if machine.operation == "same" else machine.operation
+    jump_host = cloud.jump_host if cloud.jump_host != host.name else ""
+    return replace(host, jump_host=jump_host, facts=machine.facts, operation=operation)
 
 
 def _hosts(
@@ -138,14 +96,8 @@ def _services(steps: Steps) -> Iterator[ServiceNode]:
             role=role,
             detail=_detail(steps, file.service, role, file.content or "", host),
             port=ports.get((host, key), ""),
-            operation=_of_parts(change.operation, starting.operation, *reads),
+            operation=of_parts(change.operation, starting.operation, *reads),
         )
-
-
-def _of_parts(definition: Operation, *others: Operation) -> Operation:
-    """Return what becomes of a service: parts that come or go make a change of one that stays."""
-    changed = any(operation != "same" for operation in others)
-    return "update" if definition == "same" and changed else definition
 
 
 def _reads(steps: Steps, name: str, starting: Change) -> bool:
@@ -162,7 +114,7 @@ def _proxies(steps: Steps) -> Iterator[ServiceNode]:
         if host and shown:
             name = change.resource.name
             showing = [site.operation for site, _ in steps.scripts("nginx-site") if name in site.resource.depends_on]
-            operation = _of_parts(change.operation, *showing)
+            operation = of_parts(change.operation, *showing)
             yield ServiceNode(
                 name="nginx", host=host, role="proxy", detail=shown[2], port=shown[1], operation=operation
             )
@@ -200,9 +152,9 @@ def _openings(steps: Steps, host: str) -> Iterator[str]:
 
 
 def _flows(
-    steps: Steps, services: list[ServiceNode], settings: Mapping[str, Mapping[str, Any]]
+    steps: Steps, services: list[ServiceNode], settings: Mapping[str, Mapping[str, Any]], cloud: InAzure
 ) -> tuple[list[Flow], list[ServiceNode]]:
-    owner = {
+    owner = cloud.addresses | {
         str(told[key]): name for name, told in settings.items() for key in ("address", "privateAddress") if key in told
     }
     flows: list[Flow] = []
@@ -237,7 +189,18 @@ def _flows(
     ]:
         label = "HTTPS" if entrance.role == "proxy" else "HTTP"
         flows.append(Flow(source=None, target=entrance, label=label))
-    return flows, list(elsewhere.values())
+    return [*flows, *_flows_to_azure(services, cloud)], list(elsewhere.values())
+
+
+def _flows_to_azure(services: list[ServiceNode], cloud: InAzure) -> Iterator[Flow]:
+    """Yield who asks a service of Azure by the identity of its machine, and who comes in by the jump host."""
+    for target in services:
+        if target.role == "jump":
+            yield Flow(source=None, target=target, label="SSH")
+        asking: Role = "worker" if target.role == "vault" else "database"
+        for service in services:
+            if service.role == asking and (service.host, target.host) in cloud.readers:
+                yield Flow(source=service, target=target, label="HTTPS")
 
 
 def _work_pools(plan: Plan) -> Iterator[str]:
