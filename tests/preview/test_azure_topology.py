@@ -100,7 +100,8 @@ def test_a_stack_that_is_not_there_yet_is_marked_nowhere(drawn: Topology, with_c
 def test_nothing_edited_is_marked_nowhere() -> None:
     drawn = edited(lambda _: None)
 
-    assert {one.operation for one in (*drawn.hosts, *drawn.services)} == {"same"}
+    nodes: list[HostNode | ServiceNode] = [*drawn.hosts, *drawn.services]
+    assert {one.operation for one in nodes} == {"same"}
 
 
 def test_another_size_marks_its_machine_and_no_other() -> None:

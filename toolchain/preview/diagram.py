@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import drawsvg
 
 from toolchain.preview.layout import CARDS, HEADER, PADDING, Arrangement, Box, Card, arrange
-from toolchain.preview.nodes import Flow, Role, ServiceNode, Topology
+from toolchain.preview.nodes import Flow, HostNode, Role, ServiceNode, Topology
 from toolchain.preview.plan import SIGNS, Operation
 
 WORDS: dict[Operation, str] = {
@@ -185,7 +185,7 @@ def _legend(drawing: drawsvg.Drawing, topology: Topology, places: Arrangement) -
         drawing.append(_text("Work pools", 32, y - 2, "faint name"))
         drawing.append(_text(" · ".join(topology.work_pools), 104, y - 2, "faint"))
     x = places.width - 32
-    nodes = () if topology.is_new else (*topology.hosts, *topology.services)
+    nodes: list[HostNode | ServiceNode] = [] if topology.is_new else [*topology.hosts, *topology.services]
     operations = {node.operation for node in nodes}
     for operation in (one for one in reversed(SIGNS) if one in operations):
         word = WORDS[operation]

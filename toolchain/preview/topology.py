@@ -154,9 +154,8 @@ def _openings(steps: Steps, host: str) -> Iterator[str]:
 def _flows(
     steps: Steps, services: list[ServiceNode], settings: Mapping[str, Mapping[str, Any]], cloud: InAzure
 ) -> tuple[list[Flow], list[ServiceNode]]:
-    owner = cloud.addresses | {
-        str(told[key]): name for name, told in settings.items() for key in ("address", "privateAddress") if key in told
-    }
+    hosts = ((name, told.get(key)) for name, told in settings.items() for key in ("address", "privateAddress"))
+    owner = {**cloud.addresses, **{str(address): name for name, address in hosts if address}}
     flows: list[Flow] = []
     elsewhere: dict[str, ServiceNode] = {}
 
