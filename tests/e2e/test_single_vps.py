@@ -4,11 +4,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.deployment import DATABASE, NEW, OLD, SERVER, WORKER, Deployment, RecordProperty
 from tests.e2e.outage import longest_outage
+from tests.engine.prefect_objects import FIRST_SECRET, KINDS
+from tests.engine.resources_stack import PROGRAM, ResourcesStack
 from tests.hosts.certificates import issue
 from tests.hosts.debian_host import new_key_pair
 from tests.hosts.https_client import HttpsClient
@@ -109,6 +112,23 @@ def test_a_change_restarts_what_reads_the_setting_and_spares_the_flows_that_run(
         vps.up()
     assert restarted == change.restarts
     assert vps.end_of(flow_run) == "COMPLETED"
+
+
+def test_a_project_of_objects_alone_reaches_the_server_through_nginx_below_a_path(
+    vps: Deployment, tmp_path: Path
+) -> None:
+    vps.config_set("nginx.publicUrl", f"https://{vps.hosts['vps'].address}/tools/prefect")
+    vps.up()
+    outputs, objects = vps.outputs(), {name: dict(KINDS[name].first.declared) for name in ("Variable", "Automation")}
+    project = ResourcesStack(PROGRAM, tmp_path, (vps.secret("authString").partition(":")[2], FIRST_SECRET))
+    project.configure({"apiUrl": f"{outputs['uiUrl']}/api", "apiCaCertificate": outputs["caCertificate"]})
+    project.configure({"objects": json.dumps(objects)})
+    project.configure({"authString": vps.secret("authString"), "secret": FIRST_SECRET}, secret=True)
+    assert project.apply() == dict.fromkeys(objects, "create")
+    project.assert_no_changes()
+    project.destroy()
+    vps.config_rm("nginx.publicUrl")
+    vps.up()
 
 
 def test_another_certificate_is_shown_without_a_restart(vps: Deployment) -> None:
