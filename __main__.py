@@ -40,6 +40,7 @@ hosts = {
             ssh_private_key=secrets.ssh_private_key,
             purge_on_destroy=settings.purge_on_destroy,
             after=azure.hosts.get(host.name, ()) if azure else (),
+            machine=azure.machines.get(host.name) if azure else None,
             repairs=repairs,
         ),
     )

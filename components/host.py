@@ -38,6 +38,8 @@ class HostArgs:
     """Whether removing the host removes the data too; otherwise it is set aside."""
     after: Sequence[pulumi.Resource] = ()
     """What there must be before the host can be reached: the machine itself, where the stack makes it."""
+    machine: pulumi.Resource | None = None
+    """What the stack makes to have this host; when that is replaced, all that was done there is done again."""
     repairs: Mapping[str, int] = field(default_factory=dict)
     """How often each resource was found to have drifted, by name; see `components.drift`."""
 
@@ -67,6 +69,7 @@ class Host(pulumi.ComponentResource):
         self.loopback = self.address if args.settings.is_here else "127.0.0.1"
         self.platform = platform_of(args.settings)
         self._repairs = args.repairs
+        self._machine = args.machine
         self._connection = _connection(args)
         self._tunnel = _tunnel(args)
         self._settings = args.settings
@@ -114,6 +117,8 @@ class Host(pulumi.ComponentResource):
     ) -> local.Command | remote.Command:
         """Run `commands` on this machine or over SSH."""
         commands = commands.repaired(self.repairs_of(name))
+        if self._machine is not None:
+            opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(replace_with=[self._machine]))
         if self._connection is None:
             return local.Command(
                 name,

@@ -12,6 +12,7 @@ HOLDING_DATA = {
 DATABASE = "postgresql:index/database:Database"
 SERVICES_HOLDING_DATA = {
     DATABASE: "the Prefect database",
+    "azure-native:resources:ResourceGroup": "everything of the stack in Azure",
     "azure-native:dbforpostgresql:Server": "the database's server and its backups",
     "azure-native:keyvault:Vault": "secrets",
     "azure-native:storage:StorageAccount": "copies of backups",

@@ -25,6 +25,8 @@ class Made:
 
     hosts: dict[str, Sequence[pulumi.Resource]] = field(default_factory=dict)
     """By host: the machine, the jump host's before it, and what its preflight looks for."""
+    machines: dict[str, pulumi.Resource] = field(default_factory=dict)
+    """By host."""
     database: Sequence[pulumi.Resource] = ()
     backups: Sequence[pulumi.Resource] = ()
 
@@ -81,7 +83,12 @@ class AzureTopology(pulumi.ComponentResource):
         database = self._make_postgres()
         self._make_key_vault()
         backups = self._make_backups()
-        self.made = Made(hosts=self._ready_hosts(database), database=database, backups=backups)
+        self.made = Made(
+            hosts=self._ready_hosts(database),
+            machines={host: made.machine for host, made in self._machines.items()},
+            database=database,
+            backups=backups,
+        )
         self.register_outputs({})
 
     def _make_machines(self) -> dict[str, AzureMachine]:

@@ -68,7 +68,7 @@ def install_openssh(
         protected_parameters=[RunCommandInputParameterArgs(name="HostKey", value=host_key)],
         timeout_in_seconds=TIMEOUT_SECONDS,
         treat_failure_as_deployment_failure=True,
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=machine)),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=machine, replace_with=[machine])),
     )
 
 

@@ -220,6 +220,17 @@ def test_a_host_is_reached_only_when_it_and_the_jump_host_are_there(graph: Graph
     assert proxy["hostKey"] == host_keys.public_key(SEED, "dev", "jump")
 
 
+def test_all_that_was_done_on_a_machine_is_done_again_on_another_one(graph: Graph) -> None:
+    done = [graph.resources[name] for name in graph.of_type("command:remote:Command")]
+
+    assert {machine for one in done for machine in one.replace_with} == {
+        "azure-server-1-machine",
+        "azure-worker-1-machine",
+    }
+    assert [one.name for one in done if len(one.replace_with) != 1] == []
+    assert graph.resources["worker-default-service"].replace_with == {"azure-worker-1-machine"}
+
+
 def test_the_jump_host_carries_nothing_of_prefect(graph: Graph) -> None:
     assert graph.of_type("prefect-selfhost:index:Host") == {"server-1", "worker-1"}
 

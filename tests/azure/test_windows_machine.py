@@ -67,6 +67,7 @@ def test_a_host_is_asked_for_nothing_before_openssh_answers(graph: Graph) -> Non
     assert "azure-windows-1-openssh" in graph.resources["windows-1-preflight"].depends_on
     assert "azure-windows-1-machine" in graph.resources["azure-windows-1-openssh"].depends_on
     assert graph.resources["azure-windows-1-openssh"].deleted_with == "azure-windows-1-machine"
+    assert graph.resources["azure-windows-1-openssh"].replace_with == {"azure-windows-1-machine"}
 
 
 def test_azure_says_so_if_openssh_cannot_be_had(graph: Graph) -> None:

@@ -42,6 +42,7 @@ class Resource:
     """With each secret as an object, see `is_secret`."""
     depends_on: frozenset[str]
     deleted_with: str | None
+    replace_with: frozenset[str]
     protect: bool
     retain_on_delete: bool
     delete_before_replace: bool
@@ -135,6 +136,7 @@ class Recorder(mocks.MockMonitor):
             inputs=MessageToDict(request.object),
             depends_on=frozenset(self._names[urn] for urn in request.dependencies),
             deleted_with=self._names[request.deletedWith] if request.deletedWith else None,
+            replace_with=frozenset(self._names[urn] for urn in request.replace_with),
             protect=request.protect,
             retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,

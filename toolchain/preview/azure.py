@@ -111,14 +111,14 @@ class _Parts:
             parent = change.resource.parent
             groups = self.of(SECURITY_GROUP, parent)
             yield Machine(
-                host=_host(change.resource),
+                host=host_of(change.resource),
                 operation=of_parts(change.operation, *(other.operation for other in self.beside(change))),
                 facts=("has a public address",) if self.of(ADDRESS, parent) else (),
-                openings=tuple(opening for group in groups for opening in _openings(group.resource)),
+                openings=tuple(opening for group in groups for opening in openings(group.resource)),
             )
 
     def private_address(self, host: str) -> str:
-        (parent,) = (change.resource.parent for change in self.of(MACHINE) if _host(change.resource) == host)
+        (parent,) = (change.resource.parent for change in self.of(MACHINE) if host_of(change.resource) == host)
         interfaces = self.of("azure-native:network:NetworkInterface", parent)
         configurations = [one for change in interfaces for one in change.resource.inputs.get("ipConfigurations", ())]
         return next((str(one.get("privateIPAddress", "")) for one in configurations), "")
@@ -171,7 +171,7 @@ class _Parts:
             before = [self._by_name[name].resource for name in change.resource.depends_on if name in self._by_name]
             # a container's account is one of its own component
             before += [other.resource for other in self.beside(change) if other.resource.type == ACCOUNT]
-            hosts = [_host(one) for one in before if one.type == MACHINE]
+            hosts = [host_of(one) for one in before if one.type == MACHINE]
             services = {str(one.inputs[names[one.type]]) for one in before if names.get(one.type) in one.inputs}
             yield from ((host, service) for host in hosts for service in services)
 
@@ -186,12 +186,13 @@ def _service(
     return host, ServiceNode(name=service, host=name, role=role, detail=detail, port=port, operation=operation)
 
 
-def _host(machine: Resource) -> str:
+def host_of(machine: Resource) -> str:
     """Return the host's name in the stack file, which is the computer's."""
     return str(machine.inputs.get("osProfile", {}).get("computerName"))
 
 
-def _openings(group: Resource) -> Iterator[str]:
+def openings(group: Resource) -> Iterator[str]:
+    """Yield what a security group lets in: `22/tcp from 203.0.113.0/24`."""
     for rule in group.inputs.get("securityRules", ()):
         if rule.get("access") == "Allow":
             among = rule.get("sourceAddressPrefixes") or ()

@@ -9,7 +9,8 @@ from toolchain.preview.differences import difference
 from toolchain.preview.mermaid import mermaid
 from toolchain.preview.nodes import Topology
 from toolchain.preview.plan import Operation, Plan
-from toolchain.preview.risk import Risk, risks
+from toolchain.preview.risk import risks
+from toolchain.preview.risk_words import Risk
 
 COMMENT_CHARACTERS = 60_000
 """Of 65,536 that GitHub takes; GitLab takes more."""

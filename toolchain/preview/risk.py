@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from policies.data import held_data
 from policies.resources import Resource
 from policies.steps import ON_SERVERS, ON_THIS_MACHINE, Script, WrittenFile, is_repair, step
+from toolchain.preview.azure import MACHINE
+from toolchain.preview.azure_risk import azure_arrivals, azure_risks, remade_hosts
 from toolchain.preview.objects import kind, label
 from toolchain.preview.plan import Change, Plan
+from toolchain.preview.risk_words import LEVELS, Level, Risk, listed
 from toolchain.preview.steps import HOST, Steps
-
-Level = Literal["high", "medium", "low"]
-LEVELS: tuple[Level, ...] = ("high", "medium", "low")
 
 RESTARTS: dict[str, tuple[Level, str]] = {
     "prefect-server": (
@@ -32,14 +30,6 @@ RESTARTS: dict[str, tuple[Level, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Risk:
-    """One thing that happens to those who use Prefect, in plain words."""
-
-    level: Level
-    text: str
-
-
 def risks(plan: Plan) -> list[Risk]:
     """Return what a plan means, the worst first; nothing for a plan that changes nothing."""
     steps = Steps(plan)
@@ -48,22 +38,27 @@ def risks(plan: Plan) -> list[Risk]:
         return []
     if all(change.operation == "create" for change in changed) and len(changed) == len(plan.changes):
         hosts = [change.resource.name for change in changed if change.resource.type == HOST]
-        return [Risk(level="low", text=f"Everything is new: nothing that runs now is touched. {_hosts(hosts)}")]
+        new = Risk(level="low", text=f"Everything is new: nothing that runs now is touched. {_hosts(hosts)}")
+        return [new, *azure_arrivals(plan)]
+    remade = remade_hosts(plan)
     on_hosts = [
         *_losses(plan, steps),
-        *_replacements(plan),
+        *_replacements(plan, steps, remade),
         *_upgrades(plan, steps),
-        *_restarts(steps),
+        *_restarts(steps, remade),
         *_reconfigurations(plan, steps),
         *_repairs(plan, steps),
+        *azure_risks(plan, steps),
     ]
     quiet = Risk(level="low", text="No service restarts: only files, tasks or Prefect's own objects change.")
-    found = [*(on_hosts or [quiet]), *_arrivals(plan, steps), *_objects(plan)]
+    if any(change.resource.type.startswith("azure-native:") for change in changed):
+        quiet = Risk(level="low", text="No service restarts, and nothing that Azure runs pauses or moves for it.")
+    found = [*(on_hosts or [quiet]), *_arrivals(plan, steps), *azure_arrivals(plan), *_objects(plan)]
     return sorted(dict.fromkeys(found), key=lambda risk: LEVELS.index(risk.level))
 
 
 def _hosts(names: list[str]) -> str:
-    return f"{_listed(sorted(names))} {'is' if len(names) == 1 else 'are'} set up from the beginning." if names else ""
+    return f"{listed(sorted(names))} {'is' if len(names) == 1 else 'are'} set up from the beginning." if names else ""
 
 
 def _losses(plan: Plan, steps: Steps) -> Iterator[Risk]:
@@ -89,9 +84,9 @@ def _losses(plan: Plan, steps: Steps) -> Iterator[Risk]:
         )
 
 
-def _replacements(plan: Plan) -> Iterator[Risk]:
+def _replacements(plan: Plan, steps: Steps, remade: set[str]) -> Iterator[Risk]:
     for change in plan.of("replace"):
-        resource, why = change.resource, _listed(list(change.properties)) or "a change that cannot be made in place"
+        resource, why = change.resource, listed(list(change.properties)) or "a change that cannot be made in place"
         if held := held_data(resource):
             yield Risk(
                 level="high",
@@ -99,7 +94,7 @@ def _replacements(plan: Plan) -> Iterator[Risk]:
             )
         elif known := kind(resource):
             yield Risk(level="high", text=f"The {label(resource)} is made anew ({why}). Before that, {known.gone}.")
-        elif not resource.is_prefect:
+        elif not resource.is_prefect and resource.type != MACHINE and steps.host(resource) not in remade:
             yield Risk(
                 level="medium", text=f"{resource.name} is made anew ({why}): the old one goes, then the new one comes."
             )
@@ -131,14 +126,14 @@ def _upgrades(plan: Plan, steps: Steps) -> Iterator[Risk]:
         yield Risk(level="high", text=f"Prefect is {word} from {old} to {new} on {host}. {backup}{way}")
 
 
-def _restarts(steps: Steps) -> Iterator[Risk]:
+def _restarts(steps: Steps, remade: set[str]) -> Iterator[Risk]:
     for change, _ in steps.scripts("service"):
         service = steps.service(change.resource)
         if change.operation not in ("update", "replace") or service is None:
             continue
-        if not _reads_a_change(change, steps):
-            continue
         host = steps.host(change.resource)
+        if host in remade or not _reads_a_change(change, steps):
+            continue
         level, meaning = next(
             (told for prefix, told in RESTARTS.items() if service.startswith(prefix)),
             ("medium", "what it does pauses for some seconds."),
@@ -184,11 +179,11 @@ def _firewalls(steps: Steps) -> Iterator[Risk]:
             new = set(map(str, file.openings))
             lets = [f"lets in {opening}" for opening in sorted(new - old)]
             shuts = [f"no longer lets in {opening}" for opening in sorted(old - new)]
-            hosts.setdefault(_listed([*lets, *shuts]) or "changes", []).append(steps.host(change.resource) or "")
+            hosts.setdefault(listed([*lets, *shuts]) or "changes", []).append(steps.host(change.resource) or "")
     for meaning, names in hosts.items():
         yield Risk(
             level="medium",
-            text=f"The firewall of {_listed(sorted(names))} {meaning}. Rules that shut SSH out are taken back by "
+            text=f"The firewall of {listed(sorted(names))} {meaning}. Rules that shut SSH out are taken back by "
             "themselves.",
         )
 
@@ -246,7 +241,3 @@ def _is_stopped(resource: Resource) -> bool:
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
