@@ -2,8 +2,8 @@
 
 pulumi-command never looks at a host. So, before the program asks Pulumi for anything, this module reads in the stack's
 state which commands were run, asks all hosts side by side what is no longer so, and counts for each resource how often
-it has drifted. The count is a word at the end of the resource's command, `repair-N`: a preview shows the new word as an
-update, the update runs the command, and the next run reads the word in the state and leaves it as it is.
+it has drifted. The count stands at the end of the resource's command, `repair-N`: a preview shows the new one as an
+update, the update runs the command, and the next run reads the count in the state and leaves it as it is.
 """
 
 import json
@@ -99,7 +99,7 @@ def last_runs(state: str) -> dict[str, list[LastRun]]:
 
 
 def read_answer(text: str) -> Answer:
-    """Return what a host says, from what scripts/posix/list_drift.py prints.
+    """Return what a host says, from what its script prints: scripts/posix/list_drift.py.
 
     Raises:
         DriftError: it is something else.
@@ -122,8 +122,6 @@ def _ask_all(
 
     def ask(host: HostSettings) -> Answer | str:
         question = platform_of(host).drift(runs[_place(host)])
-        if question is None:
-            return "its platform cannot tell yet"
         try:
             return read_answer(_ask_here(question) if host.is_here else _ask_by_ssh(host, private_key, question))
         except (DriftError, SshError) as error:

@@ -1,7 +1,6 @@
 """What a command of a plan does on a host."""
 
-from components.platforms import bash, windows
-from components.platforms.contract import without_repairs
+from components.platforms import bash, repairs, windows
 from components.platforms.steps import Script, WrittenFile
 from policies.resources import Resource
 
@@ -14,7 +13,7 @@ ON_THIS_MACHINE = "command:local:Command"
 def is_repair(old: Resource, new: Resource) -> bool:
     """Tell whether a command is run again because what it did on its host had drifted."""
     before, after = (str(one.inputs.get("create", "")) for one in (old, new))
-    return after not in (before, without_repairs(after)) and without_repairs(before) == without_repairs(after)
+    return after not in (before, repairs.without(after)) and repairs.without(before) == repairs.without(after)
 
 
 def step(resource: Resource) -> WrittenFile | Script | None:

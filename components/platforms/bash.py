@@ -12,7 +12,8 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from components.platforms.contract import SCRIPTS, Commands, HostFile, LastRun, Question, without_repairs
+from components.platforms import repairs
+from components.platforms.contract import SCRIPTS, Commands, HostFile, LastRun, Question
 from components.platforms.steps import Script, WrittenFile, pairs
 
 BOOTSTRAP = (
@@ -92,7 +93,7 @@ def _thing_to_look_at(run: LastRun) -> dict[str, object]:
 
 
 def _words(create: str) -> list[str]:
-    return shlex.split(without_repairs(create))
+    return shlex.split(repairs.without(create))
 
 
 def _text(platform: str, name: str) -> str:

@@ -4,11 +4,12 @@ Pure: desired state in, command lines and file contents out. No Pulumi, no I/O b
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
+
+from components.platforms import repairs
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -21,8 +22,7 @@ socket, logs."""
 class Commands:
     """Command lines that are run on a host with one text on standard input; none of them holds a secret.
 
-    `create` also serves updates: it brings the host to the wished state from whatever state it is in. A further word at
-    its end changes nothing but that Pulumi runs it again.
+    `create` also serves updates: it brings the host to the wished state from whatever state it is in.
     """
 
     create: str
@@ -30,15 +30,7 @@ class Commands:
 
     def repaired(self, times: int) -> "Commands":
         """Return the commands for a resource that was found to have drifted so often."""
-        return replace(self, create=f"{self.create} repair-{times}") if times else self
-
-
-_REPAIR = re.compile(r" repair-(\d+)$")
-
-
-def without_repairs(create: str) -> str:
-    """Return the command line of a `create` as it was before it was ever `repaired`."""
-    return _REPAIR.sub("", create)
+        return replace(self, create=repairs.marked(self.create, times))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +45,7 @@ class LastRun:
     @property
     def repairs(self) -> int:
         """How often the resource was found to have drifted."""
-        found = _REPAIR.search(self.create)
-        return int(found[1]) if found else 0
+        return repairs.count(self.create)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +183,8 @@ class Platform(Protocol):
         """
         ...
 
-    def drift(self, runs: Sequence[LastRun]) -> Question | None:
-        """Return how to ask a host what is no longer as `runs` left it; None where that cannot be told.
+    def drift(self, runs: Sequence[LastRun]) -> Question:
+        """Return how to ask a host what is no longer as `runs` left it.
 
         What the host answers: scripts/posix/list_drift.py.
         """

@@ -9,14 +9,14 @@ The payload is a JSON object in ASCII, so that no code page matters and a previe
 Its first line has the length and the SHA-256 of what follows: early releases of OpenSSH for Windows lose input.
 """
 
-import base64
 import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from components.platforms.contract import SCRIPTS, Commands
+from components.platforms import repairs
+from components.platforms.contract import SCRIPTS, Commands, LastRun, Question
 
 PLACE = SCRIPTS / "windows"
 
@@ -39,7 +39,7 @@ def command(function: str) -> str:
     """Return the command line that reads a payload and calls `function` of its script."""
     lines = _text("bootstrap").splitlines()
     code = "\n".join(line.strip() for line in lines if not line.strip().startswith("#"))
-    encoded = base64.b64encode(f"$function = '{function}'\n{code}".encode("utf-16-le")).decode()
+    encoded = repairs.encoded(f"$function = '{function}'\n{code}")
     return f"{PROGRAM} -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {encoded}"
 
 
@@ -80,12 +80,41 @@ def read_payload(text: str) -> tuple[str, dict[str, str]]:
     Raises:
         ValueError: that is no payload.
     """
+    settings, script = _contents(text)
+    return next((name for known, name in _scripts().items() if script.endswith(known)), ""), settings
+
+
+def drift_question(runs: Sequence[LastRun]) -> Question:
+    """Return how to ask about every file, and about every script that has a function `drift`."""
+    things: dict[str, object] = {}
+    # each text once: 5.1 reads no JSON of more than 2,097,152 characters
+    scripts: dict[str, int] = {}
+    for run in runs:
+        try:
+            settings, script = _contents(run.stdin)
+        except ValueError:
+            continue
+        if {"path", "readers", "content"} <= settings.keys():
+            sha256 = hashlib.sha256(settings["content"].encode()).hexdigest()
+            things[run.name] = {"path": settings["path"], "readers": settings["readers"], "sha256": sha256}
+        elif re.search(r"^function drift\b", script, re.MULTILINE):
+            # as it was run, with the settings that it had
+            things[run.name] = {"script": scripts.setdefault(script, len(scripts)), "settings": settings}
+    told = {"things": json.dumps(things), "scripts": json.dumps(list(scripts))}
+    return Question(command=command("drift"), stdin=payload("list-drift", {"root": "", **told}))
+
+
+def _contents(text: str) -> tuple[dict[str, str], str]:
+    """Return the settings and the script of a payload.
+
+    Raises:
+        ValueError: that is no payload.
+    """
     try:
         told = json.loads(text)
-        settings, script = dict(told["settings"]), str(told["script"])
+        return dict(told["settings"]), str(told["script"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"no payload: {error!r}") from None
-    return next((name for known, name in _scripts().items() if script.endswith(known)), ""), settings
 
 
 @functools.cache

@@ -106,8 +106,9 @@ class Windows:
         """Return settings, what this host has been given, and script text."""
         return powershell.script_payload(name, {**settings, **self._given()})
 
-    def drift(self, runs: Sequence[LastRun]) -> Question | None:
-        """Return none: no script here tells yet what is no longer as it left it."""
+    def drift(self, runs: Sequence[LastRun]) -> Question:
+        """Ask as an administrator."""
+        return powershell.drift_question(runs)
 
     def service_definition(self, service: Service) -> HostFile:
         """Return what the service control manager and Shawl are to be told, as JSON."""

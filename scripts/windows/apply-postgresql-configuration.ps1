@@ -5,6 +5,7 @@ $in_force = "$configuration/postgresql"
 $declared = "$in_force/declared"
 $previous = "$in_force/previous"
 $files = 'postgresql.conf', 'pg_hba.conf', 'pg_ident.conf'
+$pending = "SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings WHERE pending_restart;"
 
 function create {
     Test-Declared
@@ -29,7 +30,7 @@ function create {
     $found = Get-FileError
     if ($found -ne '') { Restore-Configuration "PostgreSQL refuses it: $found" }
     if (-not (Update-Settings)) { Restore-Configuration 'PostgreSQL did not reload it within 10 s.' }
-    $found = Get-Answer "SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings WHERE pending_restart;"
+    $found = Get-Answer $pending
     if ($found -eq '') {
         changed 'reloaded'
         return
@@ -38,6 +39,14 @@ function create {
         Restore-Configuration "PostgreSQL did not start with it, though it should for: $found. The end of its log:`n$(Get-EndOfLog $service)"
     }
     changed "restarted for $found"
+}
+
+function drift {
+    foreach ($file in $files) { if ((Read-File "$declared/$file") -ne (Read-File "$in_force/$file")) { "$in_force/${file}: content" } }
+    # a cluster that does not answer is the matter of its service
+    if (-not (Test-Answer)) { return }
+    $found = Get-Answer $pending
+    if ($found -ne '') { "PostgreSQL: a restart is pending for $found" }
 }
 
 # A setting that PostgreSQL does not know or take. What stands in the other files it reads only while it runs.

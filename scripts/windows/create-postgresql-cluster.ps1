@@ -19,7 +19,7 @@ function create {
     New-Directory "$configuration/postgresql"
     $password = Get-RandomPassword
     Write-Secret $passwords "*:*:*:postgres:$password`n"
-    Write-Secret "$cluster.password" $password "(A;;FR;;;$user)"
+    Write-Secret "$cluster.password" $password $user
     try {
         $null = Invoke-Program "$programs/initdb.exe" @('--pgdata', "$cluster.new", '--username', 'postgres', '--pwfile', "$cluster.password",
             '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C')

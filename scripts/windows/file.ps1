@@ -2,11 +2,10 @@
 # what is secret is at no time in a file that others may read.
 
 function create {
-    $entries = if ($readers -eq '') { '' } else { "(A;;FR;;;$readers)" }
     $new = "$path.new"
     $before = Get-State
     New-Directory ([IO.Path]::GetDirectoryName($path))
-    Write-Secret $new $content $entries
+    Write-Secret $new $content $readers
     Move-File $new $path
     if ($before -eq (Get-State)) { unchanged $path } else { changed "$path, $([DateTime]::UtcNow.ToString('s'))Z" }
 }

@@ -23,7 +23,9 @@ function create {
 # Open-Port OPENING: `tcp:443`, or `tcp:5432@10.0.0.5,10.0.0.6` for these alone
 function Open-Port($opening) {
     $name = Get-RuleName $opening
-    if (Get-NetFirewallRule -Name $name -ErrorAction SilentlyContinue) { return }
+    $found = Get-NetFirewallRule -Name $name -ErrorAction SilentlyContinue
+    if ($found -and "$($found.Enabled)" -eq 'True') { return }
+    if ($found) { Remove-NetFirewallRule -Name $name }
     $protocol, $port = ($opening -split '@')[0] -split ':'
     $sources = if ($opening.Contains('@')) { ($opening -split '@')[1] -split ',' } else { 'Any' }
     $null = New-NetFirewallRule -Name $name -Group $group -DisplayName "Prefect: $opening" -Direction Inbound -Action Allow -Protocol $protocol -LocalPort $port -RemoteAddress $sources
@@ -31,7 +33,16 @@ function Open-Port($opening) {
 
 function Get-RuleName($opening) { "prefect-$($opening -replace '[^A-Za-z0-9.]', '-')" }
 
-function Get-State { "$(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue | ForEach-Object { $_.Name } | Sort-Object)" }
+function Get-State { "$(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue | ForEach-Object { "$($_.Name)=$($_.Enabled)" } | Sort-Object)" }
+
+function drift {
+    $rules = @(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue)
+    $in_force = @($rules | Where-Object { "$($_.Enabled)" -eq 'True' } | ForEach-Object { $_.Name })
+    $wished = @(Split-Words $openings)
+    foreach ($opening in $wished) { if ((Get-RuleName $opening) -notin $in_force) { "Windows Firewall lacks: $opening" } }
+    $names = @($wished | ForEach-Object { Get-RuleName $_ })
+    foreach ($rule in $rules) { if ($rule.Name -notin $names) { "Windows Firewall has too: $($rule.Name)" } }
+}
 
 function delete {
     $rules = @(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue)

@@ -3,21 +3,22 @@
 $link = "$runtime/postgresql"
 $service = 'prefect-postgresql'
 
+$programs = "$runtime/postgresql-$($postgresql_archive_sha256.Substring(0, 8).ToLowerInvariant())"
+
 function create {
-    $programs = "$runtime/postgresql-$($postgresql_archive_sha256.Substring(0, 8).ToLowerInvariant())"
     $before = Get-JunctionTarget $link
-    if (-not [IO.File]::Exists("$programs/bin/postgres.exe")) { Expand-Programs $programs }
+    if (-not [IO.File]::Exists("$programs/bin/postgres.exe")) { Expand-Programs }
     $said = Invoke-Program "$programs/bin/postgres.exe" @('--version')
     Test-Version "$said"
     Test-Cluster "$said"
     if ($before -eq $programs) { unchanged "$said" } else {
-        Switch-Programs $programs
+        Switch-Programs
         changed "$said"
     }
 }
 
 # Each connection is a new process of the programs that the junction leads to, which must be those of the server.
-function Switch-Programs($programs) {
+function Switch-Programs {
     $was_running = (Get-ServiceState $service) -eq 'Running'
     Stop-OurService $service
     Set-Junction $link $programs
@@ -25,7 +26,7 @@ function Switch-Programs($programs) {
 }
 
 # The archive has everything in one directory, pgsql; most of it is pgAdmin and documentation.
-function Expand-Programs($programs) {
+function Expand-Programs {
     $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
     if ($problem -ne '') { fail $problem }
     Expand-Given $postgresql_archive "$programs.new" '^pgsql/(bin|lib|share)/'
@@ -51,8 +52,13 @@ function Test-Cluster($said) {
     }
 }
 
+function drift {
+    $found = Get-JunctionTarget $link
+    if (-not [IO.File]::Exists("$programs/bin/postgres.exe")) { "PostgreSQL: missing instead of $programs" } elseif ($found -ne $programs) { "PostgreSQL: $found instead of $programs" }
+}
+
 function delete {
     Remove-Junction $link
-    foreach ($programs in Get-ChildItem -Path "$runtime/postgresql-*" -Directory -ErrorAction SilentlyContinue) { Remove-Directory $programs.FullName }
+    foreach ($one in Get-ChildItem -Path "$runtime/postgresql-*" -Directory -ErrorAction SilentlyContinue) { Remove-Directory $one.FullName }
     changed "removed PostgreSQL's programs"
 }

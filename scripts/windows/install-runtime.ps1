@@ -7,6 +7,8 @@ function create {
     Remove-Superseded
 }
 
+function drift { if (-not (Test-Installed)) { "${directory}: not installed from $lock" } }
+
 # Where the host has none of its own: python.exe is at the top of the archive, or in `tools`, as nuget.org's package has it.
 function Install-Python {
     if ($python_archive -eq '' -or [IO.File]::Exists($base_python)) { return }
@@ -22,8 +24,7 @@ function Install-Python {
 }
 
 function Install-Environment {
-    $wanted = Read-File "$runtime/requirements/$lock.txt"
-    if ($wanted -eq (Read-File "$directory/.complete")) {
+    if (Test-Installed) {
         unchanged "$directory is installed"
         return
     }
@@ -33,8 +34,13 @@ function Install-Environment {
     # first a pip that reads locks with extras, which the one in older Pythons does not
     Install-Locked 'pip'
     Install-Locked $lock
-    Write-File "$directory/.complete" $wanted
+    Write-File "$directory/.complete" (Read-File "$runtime/requirements/$lock.txt")
     changed "installed $lock"
+}
+
+function Test-Installed {
+    $wanted = Read-File "$runtime/requirements/$lock.txt"
+    $wanted -ne '' -and $wanted -eq (Read-File "$directory/.complete") -and [IO.File]::Exists("$directory/Scripts/python.exe")
 }
 
 function Install-Locked($name) {

@@ -139,10 +139,35 @@ function Read-File($path) {
 # Set-Access PATH ENTRIES: from now on these alone, and it belongs to administrators. Not by icacls.exe, which refuses the SID of
 # a service that is not there yet.
 function Set-Access($path, $entries) {
+    $list = New-AccessList $path $entries
+    if ([IO.Directory]::Exists($path)) { [IO.Directory]::SetAccessControl($path, $list) } else { [IO.File]::SetAccessControl($path, $list) }
+}
+
+function New-AccessList($path, $entries) {
     $kind = if ([IO.Directory]::Exists($path)) { 'Directory' } else { 'File' }
     $list = New-Object "Security.AccessControl.${kind}Security"
     $list.SetSecurityDescriptorSddlForm("O:BAD:PAI$entries", 'Owner, Access')
-    if ($kind -eq 'Directory') { [IO.Directory]::SetAccessControl($path, $list) } else { [IO.File]::SetAccessControl($path, $list) }
+    $list
+}
+
+# Test-Access PATH ENTRIES: whether it is as Set-Access left it
+function Test-Access($path, $entries) {
+    $found = Get-Acl -LiteralPath $path
+    $found.AreAccessRulesProtected -and (Get-Entries $found) -eq (Get-Entries (New-AccessList $path $entries))
+}
+
+# Get-Entries LIST: whatever their order
+function Get-Entries($list) { "$($list.GetSecurityDescriptorSddlForm('Access') -replace '^[^(]*' -split '(?=\()' | Sort-Object)" }
+
+# Get-FileEntries READERS: the access list of a file for administrators and, by its SID, one account or group
+function Get-FileEntries($readers) {
+    $others = if ($readers -eq '') { '' } else { "(A;;FR;;;$readers)" }
+    "(A;;FA;;;SY)(A;;FA;;;BA)$others"
+}
+
+# Get-DirectoryDrift PATH ENTRIES: how it differs from what Set-Access left, in words
+function Get-DirectoryDrift($path, $entries) {
+    if (-not [IO.Directory]::Exists($path)) { "${path}: missing" } elseif (-not (Test-Access $path $entries)) { "${path}: access" }
 }
 
 # Add-Access DIRECTORY SID: that one too may read, write and remove what is in it
@@ -255,7 +280,7 @@ function Stop-OurService($name) {
 # Stop-ByItself NAME DEFINITION: its program ends what it does before Windows tells it to stop. Shawl starts it again a while
 # later, when it finds the file and ends at once.
 function Stop-ByItself($name, $definition) {
-    Write-Secret $definition.stop_file '' "(A;;FR;;;$($definition.sid))"
+    Write-Secret $definition.stop_file '' $definition.sid
     if (-not (Wait-Until $definition.stop_seconds { (Get-Program $name) -eq '' })) {
         Write-Line "note: what $name has started did not end within $($definition.stop_seconds) s, and is ended now."
     }
@@ -286,11 +311,11 @@ function Get-SqlOutcome($statements, $passwords = "$configuration/postgresql/pgp
     Get-Outcome "$runtime/postgresql/bin/psql.exe" $options $statements
 }
 
-# Write-Secret PATH TEXT [ENTRIES]: for administrators and those of the entries; at no time is it in a file that others may read
-function Write-Secret($path, $text, $entries = '') {
+# Write-Secret PATH TEXT [READERS]: for administrators and, by its SID, one reader; at no time may others read it
+function Write-Secret($path, $text, $readers = '') {
     Remove-File $path
     Write-File $path ''
-    Set-Access $path "(A;;FA;;;SY)(A;;FA;;;BA)$entries"
+    Set-Access $path (Get-FileEntries $readers)
     Write-File $path $text
 }
 

@@ -17,6 +17,8 @@ function create {
     if ($before -eq (Get-State)) { unchanged "backups have their place in $directory" } else { changed "made place for backups in $directory" }
 }
 
+function drift { foreach ($place in $directory, $state) { Get-DirectoryDrift $place $full_access } }
+
 function Get-State { "$(Get-Access $directory) $(Get-Access $state)" }
 
 function delete {

@@ -1,15 +1,26 @@
 # Directories, and the copy of Shawl that services run. Removing the host sets its data aside; only `purge=true` deletes it.
 # What administrators write into belongs to them, so that no service can put a junction there.
 
+$for_readers = "$full_access(A;OICI;FRFX;;;BU)"
+$for_services = "$full_access(A;;FRFX;;;BU)"
+
 function create {
     $before = Get-State
     foreach ($area in $configuration, $data, $runtime, $run, $log) { New-Directory $area }
     # settings are for everybody to read, their secrets have an access of their own; data and logs are for their services
-    Set-Access $root "$full_access(A;OICI;FRFX;;;BU)"
-    foreach ($area in $data, $run, $log) { Set-Access $area "$full_access(A;;FRFX;;;BU)" }
+    Set-Access $root $for_readers
+    foreach ($area in $data, $run, $log) { Set-Access $area $for_services }
     Install-Shawl
     Write-File "$configuration/ports" "$ports`n"
     if ($before -eq (Get-State)) { unchanged 'directories and Shawl are there' } else { changed 'made directories and installed Shawl' }
+}
+
+function drift {
+    Get-DirectoryDrift $root $for_readers
+    foreach ($area in $data, $run, $log) { Get-DirectoryDrift $area $for_services }
+    foreach ($area in $configuration, $runtime) { if (-not [IO.Directory]::Exists($area)) { "${area}: missing" } }
+    if (-not [IO.File]::Exists($wrapper)) { "${wrapper}: missing" }
+    if ((Read-File "$configuration/ports") -ne "$ports`n") { "$configuration/ports: content" }
 }
 
 function Get-State {

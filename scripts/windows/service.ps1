@@ -41,6 +41,18 @@ function create {
     changed "$service started and is healthy"
 }
 
+function drift {
+    $found = Get-CimInstance -ClassName Win32_Service -Filter "Name='$service'"
+    if (-not $found) { return "${service}: missing" }
+    if ($found.StartMode -ne 'Auto') { "${service}: disabled instead of enabled" }
+    if ($found.State -ne 'Running') { "${service}: inactive instead of active" }
+    $definition = Get-Definition $service
+    # its file tells of itself
+    if ($definition -and ($found.PathName -ne $definition.image_path -or $found.StartName -ne $definition.account)) { "${service}: another program or account" }
+    $runs_from = Get-Runtime $service
+    if ($environment -notin '', $runs_from) { "${service}: runs from $runs_from instead of $environment" }
+}
+
 # Set-Definition DEFINITION: whether anything had to be changed. Neither account nor program has a password.
 function Set-Definition($definition) {
     foreach ($directory in $definition.writes) {

@@ -17,6 +17,11 @@ function create {
     changed "$task is scheduled for $schedule"
 }
 
+function drift {
+    $found = Get-ScheduledTask -TaskPath $folder -TaskName $task -ErrorAction SilentlyContinue
+    if (-not $found) { "${task}: missing" } elseif ("$($found.State)" -eq 'Disabled') { "${task}: disabled instead of enabled" }
+}
+
 function delete {
     Remove-File $record
     if (-not (Get-ScheduledTask -TaskPath $folder -TaskName $task -ErrorAction SilentlyContinue)) {

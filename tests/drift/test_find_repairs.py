@@ -12,7 +12,8 @@ import pytest
 
 from components import drift
 from components.drift import HERE, DriftError, find_repairs, last_runs, read_answer, repairs
-from components.platforms import Commands, GivenFile, HostFile, LastRun, Local, WindowsPrograms
+from components.platforms import Commands, HostFile, LastRun, Local, powershell
+from components.platforms.repairs import without
 from components.settings import HostSettings
 
 SECRET_MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -33,14 +34,18 @@ def secret(value: Any) -> dict[str, str]:
     return {**SECRET_MARK, "plaintext": json.dumps(value)}
 
 
-def run_of(name: str, times: int = 0) -> LastRun:
-    return LastRun(name=name, create=Commands(create="true").repaired(times).create, stdin="")
+def run_of(name: str, times: int = 0, create: str = "true") -> LastRun:
+    return LastRun(name=name, create=Commands(create=create).repaired(times).create, stdin="")
 
 
 class TestTheCount:
-    @pytest.mark.parametrize("times", [0, 1, 9, 10, 123])
-    def test_it_travels_in_the_command(self, times: int) -> None:
-        assert run_of("a", times).repairs == times
+    @pytest.mark.parametrize("times", [0, 1, 9, 10, 123, 98765])
+    @pytest.mark.parametrize("create", ["true", powershell.command("create")], ids=["bash", "powershell"])
+    def test_it_travels_in_the_command(self, create: str, times: int) -> None:
+        run = run_of("a", times, create)
+        assert run.repairs == times
+        assert (run.create == create) == (times == 0)
+        assert without(run.create) == create
 
     def test_what_never_drifted_has_a_command_without_it(self) -> None:
         assert Commands(create="true", delete="false").repaired(0) == Commands(create="true", delete="false")
@@ -175,14 +180,6 @@ class TestOnThisMachine:
         host = HostSettings(name="db", platform="linux", address="127.0.0.1", port=1, host_key="ssh-ed25519 AAAA")
         assert find_repairs([host], "no key") == {"a": 3}
         assert [text.partition(": ")[0] for text in warnings] == ["Drift was not looked for on db"]
-
-    def test_a_host_whose_platform_cannot_tell_is_a_warning(self, exported: Path, warnings: list[str]) -> None:
-        connection = {"host": "192.0.2.1", "port": 22, "user": "ops"}
-        exported.write_text(state(resource("a", type_="command:remote:Command", connection=connection)))
-        programs = WindowsPrograms(python="C:/python.exe", wrapper=GivenFile(path="C:/shawl.exe", sha256="0" * 64))
-        host = HostSettings(name="win", platform="windows", address="192.0.2.1", directory="C:/P", windows=programs)
-        assert find_repairs([host], None) == {}
-        assert warnings == ["Drift was not looked for on win: its platform cannot tell yet"]
 
     def test_what_cannot_be_looked_at_is_a_warning_and_keeps_its_count(
         self, exported: Path, warnings: list[str]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.platforms import GivenFile, HostFile, Windows, WindowsPrograms
+from components.platforms import Commands, GivenFile, HostFile, Windows, WindowsPrograms
 from components.platforms.powershell import LONGEST_COMMAND, PLACE, TAKEN, command, script_commands, script_payload
 from tests.platforms.windows_transport import DamagedError, function_of, read
 
@@ -35,7 +35,19 @@ class TestCommandLine:
     def test_it_carries_the_bootstrap_and_nothing_else(self) -> None:
         code = base64.b64decode(command("create").split()[-1]).decode("utf-16-le")
         bootstrap = [line.strip() for line in (PLACE / "bootstrap.ps1").read_text().splitlines()]
-        assert code.splitlines() == ["$function = 'create'", *(line for line in bootstrap if not line.startswith("#"))]
+        assert code.rstrip().splitlines() == [
+            "$function = 'create'",
+            *(line for line in bootstrap if not line.startswith("#")),
+        ]
+
+    @pytest.mark.parametrize("times", [1, 12])
+    def test_that_something_drifted_is_a_comment_in_it(self, times: int) -> None:
+        """PowerShell refuses a further word: "a command is already specified"."""
+        repaired = Commands(create=command("create")).repaired(times).create
+        assert len(repaired.split()) == len(command("create").split())
+        assert len(repaired) <= LONGEST_COMMAND
+        code = base64.b64decode(repaired.split()[-1]).decode("utf-16-le")
+        assert code.rstrip().splitlines()[-1] == f"#repair-{times}"
 
     def test_it_is_the_same_for_all_scripts_and_files(self) -> None:
         files = [HostFile(path="C:/a", content="x"), HostFile(path="C:/b", content="y", mode="0600", service="s")]

@@ -33,7 +33,7 @@ def function_of(command: str) -> str:
     if found is None:
         raise ValueError(command)
     first, _, _ = base64.b64decode(found[1]).decode("utf-16-le").partition("\n")
-    (function,) = re.findall(r"^\$function = '(create|delete)'$", first)
+    (function,) = re.findall(r"^\$function = '(create|delete|drift)'$", first)
     return str(function)
 
 

@@ -70,6 +70,7 @@ SETTINGS: dict[str, set[str]] = {
     "firewall": {"openings"},
     "install-postgresql": set(),
     "install-runtime": {"lock", "directory", "wheel_directory"},
+    "list-drift": {"things", "scripts"},
     "measure-memory": set(),
     "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
     "prepare-backups": {"directory", "purge"},

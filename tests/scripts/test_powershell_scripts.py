@@ -16,7 +16,7 @@ from tests.settings.stack_file import CHECKOUT
 PLACE = CHECKOUT / "scripts" / "windows"
 PRELUDE = Script(PLACE / "prelude.ps1")
 SCRIPTS = [Script(path) for path in sorted(PLACE.glob("*.ps1"))]
-CALLED = [script for script in SCRIPTS if script.path.stem not in {"bootstrap", "prelude"}]
+CALLED = [script for script in SCRIPTS if script.path.stem not in {"bootstrap", "list-drift", "prelude"}]
 WORDS_OF_PROGRAMS = [Script(PLACE / "programs" / f"{name}.ps1") for name in ("programs", "backups")]
 PROGRAMS_ON_HOSTS = [Script(path) for path in sorted((PLACE / "programs").glob("*.ps1"))]
 
@@ -85,7 +85,7 @@ class TestEveryScript:
 
     def test_it_builds_no_code_from_text(self, script: Script) -> None:
         found = re.findall(r"Invoke-Expression|\biex\b|\[ScriptBlock\]::Create", script.code, re.IGNORECASE)
-        assert found == ([] if script.path.stem != "bootstrap" else ["[ScriptBlock]::Create"])
+        assert found == (["[ScriptBlock]::Create"] if script.path.stem in {"bootstrap", "list-drift"} else [])
 
     def test_it_removes_directories_without_following_what_is_in_them(self, script: Script) -> None:
         assert "Remove-Item" not in script.code
@@ -131,7 +131,7 @@ class TestEveryCalledScript:
             for function in script.functions
             if script.path.stem == "preflight" and function.startswith("test-")
         }
-        assert script.functions - used - by_name <= {"create", "delete"}
+        assert script.functions - used - by_name <= {"create", "delete", "drift"}
 
     def test_it_has_the_name_of_a_script_for_linux(self, script: Script) -> None:
         others = {path.stem for place in ("linux", "posix") for path in (CHECKOUT / "scripts" / place).glob("*.sh")}

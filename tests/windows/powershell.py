@@ -1,13 +1,17 @@
 """Stands in for powershell.exe where there is no Windows: reads what is sent as the bootstrap does, and keeps a record.
 
 It runs nothing. A file becomes the content that it would have; a script says `changed` the first time that it is asked
-with its settings, `unchanged` when asked again. Usage: powershell.py DIRECTORY OPTION..., as powershell.exe has them.
+with its settings, `unchanged` when asked again. Asked for drift, it tells of files, not of scripts.
+Usage: powershell.py DIRECTORY OPTION..., as powershell.exe has them.
 """
 
 import fcntl
+import hashlib
 import json
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from tests.platforms.windows_transport import Arrived, DamagedError, function_of, read
 
@@ -35,7 +39,23 @@ def answer(known: dict[str, object], function: str, name: str, settings: dict[st
         known.pop(what, None)
         return f"changed: removed {what}"
     before, known[what] = known.get(what), settings
-    return f"{'unchanged' if before == settings else 'changed'}: {FACTS.get(name, what)}"
+    if before == settings:
+        return f"unchanged: {FACTS.get(name, what)}"
+    written = f", {datetime.now(timezone.utc).isoformat()}" if name == "file" else ""
+    return f"changed: {FACTS.get(name, what)}{written}"
+
+
+def drift(known: dict[str, Any], things: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return what scripts/windows/list-drift.ps1 would, of files."""
+    differences = {}
+    for name, thing in things.items():
+        if path := thing.get("path"):
+            content = known[path]["content"] if path in known else None
+            if content is None:
+                differences[name] = f"{path}: missing"
+            elif hashlib.sha256(content.encode()).hexdigest() != thing["sha256"]:
+                differences[name] = f"{path}: content"
+    return {"differences": differences, "failures": {}}
 
 
 def main() -> int:
@@ -68,6 +88,8 @@ def main() -> int:
 def remember(state: Path, function: str, name: str, settings: dict[str, str]) -> str:
     """Answer by what is known of the host, and keep what that then is."""
     known = json.loads(state.read_text()) if state.exists() else {}
+    if function == "drift":
+        return json.dumps(drift(known, json.loads(settings["things"])))
     answered = answer(known, function, name, settings)
     state.write_text(json.dumps(known))
     return answered

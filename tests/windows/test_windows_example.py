@@ -23,6 +23,7 @@ from tests.windows.story import Story, assert_in_this_order
 from tests.windows.windows_host import WindowsHost, windows_host
 
 OLD, NEW = "3.8.7", "3.8.8"
+SETTINGS_OF_SERVER = "D:/Prefect/configuration/prefect-server.env"
 SECRETS = {
     "databasePassword": secrets.token_hex(20),
     "databaseAdminPassword": secrets.token_hex(20),
@@ -81,6 +82,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         told.keep("change", host, stack.up())
         stack.run("config", "set", "--path", "server.version", NEW)
         told.keep("upgrade", host, stack.up())
+        stack.run("config", "set", "drift", "true")
+        host.write(SETTINGS_OF_SERVER, "somebody wrote this")
+        told.keep("preview of drift", host, stack.preview())
+        told.keep("repair", host, stack.up())
+        told.keep("up after the repair", host, stack.up())
         told.state = "".join(path.read_text() for path in stack.state.rglob("*.json"))
         told.keep("destruction", host, stack.run("destroy", "--yes", "--skip-preview"))
     return told
@@ -132,9 +138,17 @@ def test_an_upgrade_installs_migrates_and_restarts_in_that_order(story: Story) -
     assert "service prefect-postgresql" not in names
 
 
+def test_what_somebody_changed_is_told_and_put_back(story: Story) -> None:
+    preview, repair, after = (story.parts[part] for part in ("preview of drift", "repair", "up after the repair"))
+    assert f"Drift on windows-1: {SETTINGS_OF_SERVER}: content (server-settings)" in preview.printed
+    assert preview.names == ["list-drift"]
+    assert repair.names == ["list-drift", f"file {SETTINGS_OF_SERVER}", "service prefect-server"]
+    assert after.names == ["list-drift"]
+
+
 def test_destroying_stops_services_before_it_removes_what_they_run_from(story: Story) -> None:
     destruction = story.parts["destruction"]
-    assert {step.function for step in destruction.steps} == {"delete"}
+    assert {step.function for step in destruction.steps} == {"drift", "delete"}
     services = ["service prefect-worker-default", "service prefect-server", "service prefect-postgresql"]
     assert_in_this_order(destruction.names, [*services, "prepare-host"])
 

@@ -58,6 +58,13 @@ class WindowsHost:
         record.unlink()
         return [Step(function, script, settings, " ".join(options)) for function, script, settings, options in lines]
 
+    def write(self, path: str, content: str) -> None:
+        """Change a file as somebody on the host would."""
+        state = self.directory / "state.json"
+        known = json.loads(state.read_text())
+        known[path]["content"] = content
+        state.write_text(json.dumps(known))
+
     def losing_input(self) -> contextlib.AbstractContextManager[None]:
         """Lose the end of what is sent, as early releases of OpenSSH for Windows did."""
         return self._fault("loses-input")

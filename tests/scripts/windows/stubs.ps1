@@ -64,7 +64,7 @@ function Get-NetFirewallRule($Name, $Group, $ErrorAction) {
 
 function New-NetFirewallRule($Name, $Group, $DisplayName, $Direction, $Action, $Protocol, $LocalPort, $RemoteAddress) {
     Show-Call "New-NetFirewallRule $Protocol $LocalPort $($RemoteAddress -join ',')"
-    $world.rules[$Name] = [pscustomobject] @{ Name = $Name; Group = $Group }
+    $world.rules[$Name] = [pscustomobject] @{ Name = $Name; Group = $Group; Enabled = 'True' }
 }
 
 function Remove-NetFirewallRule($Name) {

@@ -52,7 +52,7 @@ class TestFirewall:
         ]
 
     def test_its_own_rules_alone_are_removed(self, tmp_path: Path) -> None:
-        before = "$world.rules['sshd'] = [pscustomobject] @{ Name = 'sshd'; Group = 'OpenSSH' }"
+        before = "$world.rules['sshd'] = [pscustomobject] @{ Name = 'sshd'; Group = 'OpenSSH'; Enabled = 'True' }"
         ended = run("firewall", tmp_path, {"openings": "tcp:9100"}, "delete_after_create", before=before)
         assert [line.partition(":")[0] for line in ended.lines] == ["changed", "changed", "unchanged"]
         assert "Remove-NetFirewallRule sshd" not in ended.calls
