@@ -1,8 +1,12 @@
 """Flow runs in containers: Docker, a worker and a pool by the stack, an image from a registry."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.e2e.deployment import FLOWS, Deployment
+from tests.e2e.conftest import NewDeployment
+from tests.e2e.deployment import FLOWS, OLD, Deployment
+from tests.hosts.debian_host import BootHosts
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -29,14 +33,18 @@ rm -rf /var/lib/docker
 """
 
 
+def declare_pool_of_images(stack: Deployment) -> None:
+    stack.config_set("workPools.images.type", "docker")
+    stack.config_set("workPools.images.jobVariables.image", IMAGE)
+    stack.config_set("workPools.images.jobVariables.image_pull_policy", "Always")
+    stack.config_set("workers.images.workPool", "images")
+    stack.config_set("workers.images.healthPort", "4212")
+
+
 def test_flows_of_a_docker_pool_run_in_containers_of_its_image(vps: Deployment) -> None:
     host = vps.hosts["vps"]
     host.run(PUSH_IMAGE, timeout=900)
-    vps.config_set("workPools.images.type", "docker")
-    vps.config_set("workPools.images.jobVariables.image", IMAGE)
-    vps.config_set("workPools.images.jobVariables.image_pull_policy", "Always")
-    vps.config_set("workers.images.workPool", "images")
-    vps.config_set("workers.images.healthPort", "4212")
+    declare_pool_of_images(vps)
     vps.up()
     assert vps.outputs()["canaryRuns"] == {"default": "COMPLETED", "images": "COMPLETED"}
 
@@ -74,3 +82,29 @@ def test_containers_stay_when_their_pool_goes(vps: Deployment) -> None:
     assert "prefect-worker-images" not in vps.processes("vps")
     assert vps.hosts["vps"].run("docker images --quiet").stdout
     assert vps.end_of(vps.greet(name="a process")) == "COMPLETED"
+
+
+@pytest.fixture
+def pair(debian_hosts: BootHosts, new_deployment: NewDeployment) -> Iterator[Deployment]:
+    """Bring a server up and, on another host, a worker."""
+    server, worker = debian_hosts(2)
+    with new_deployment({"server": server, "worker": worker}, "server") as deployment:
+        deployment.first_up(
+            {
+                "server": {"hosts": ["server"], "version": OLD},
+                "workPools": {"default": {"type": "process"}},
+                "workers": {"default": {"host": "worker", "workPool": "default"}},
+            }
+        )
+        yield deployment
+
+
+def test_containers_on_another_host_than_the_server_trust_the_stacks_own_authority(pair: Deployment) -> None:
+    pair.hosts["worker"].run(PUSH_IMAGE, timeout=900)
+    declare_pool_of_images(pair)
+    pair.config_set("workers.images.host", "worker")
+    pair.up()
+    assert pair.outputs()["canaryRuns"] == {"default": "COMPLETED", "images": "COMPLETED"}
+    flow_run = pair.greet("images", name="a container elsewhere")
+    assert pair.end_of(flow_run) == "COMPLETED"
+    pair.expect_logged(flow_run, f"Hello, a container elsewhere, here is {pair.hosts['worker'].name}")
