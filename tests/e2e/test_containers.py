@@ -91,6 +91,7 @@ def pair(debian_hosts: BootHosts, new_deployment: NewDeployment) -> Iterator[Dep
     with new_deployment({"server": server, "worker": worker}, "server") as deployment:
         deployment.first_up(
             {
+                "postgres": {"host": "server"},
                 "server": {"hosts": ["server"], "version": OLD},
                 "workPools": {"default": {"type": "process"}},
                 "workers": {"default": {"host": "worker", "workPool": "default"}},
