@@ -14,6 +14,8 @@ WRITTEN = ("etc", "home", "opt", "root", "run", "srv", "tmp", "usr/local", "var"
 """Directories in which an administrator, or Pulumi, writes."""
 INSTALLED = ("opt/prefect/prefect-3", "var/lib/apt", "var/lib/dpkg", "var/cache/apt")
 """What comes from package indexes as it is."""
+NAMESPACES = "run/docker/netns"
+"""Where Docker gives network namespaces names, which look like files and cannot be read."""
 HISTORIES = (".bash_history", ".psql_history", ".python_history", ".lesshst", ".viminfo")
 
 
@@ -70,7 +72,7 @@ def _files(host: DebianHost) -> Iterator[Path]:
     for directory in WRITTEN:
         for path in (root / directory).rglob("*"):
             name = str(path.relative_to(root))
-            if not name.startswith(INSTALLED) and not path.is_symlink() and path.is_file():
+            if not name.startswith((*INSTALLED, NAMESPACES)) and not path.is_symlink() and path.is_file():
                 yield path
 
 
