@@ -104,6 +104,11 @@ class Layout:
         """Version of the Pulumi CLI to build, and the oldest to use from PATH, such as `3.259.0`."""
         return _find(r"pulumi/pkg/v3 v(\S+)", self.go_modules / "cli" / "go.mod")
 
+    @property
+    def azure_version(self) -> str:
+        """Version of pulumi-azure-native and of its plugin, such as `3.29.0`."""
+        return _find(r"(?m)^pulumi-azure-native==(\S+)", self.azure_requirements)
+
     def library_version(self, library: str) -> str:
         """Version of a Python library in the lock, such as `1.2.1`."""
         return _find(rf"(?m)^{re.escape(library)}==(\S+)", self.requirements)

@@ -40,6 +40,25 @@ def ensure(layout: Layout, home: Path, environ: Mapping[str, str]) -> None:
         )
 
 
+def check_azure(layout: Layout, home: Path, environ: Mapping[str, str]) -> None:
+    """Leave it to Pulumi to fetch the plugin for Azure, which is large and has no stand-in.
+
+    Raises ToolchainError where Pulumi cannot, with how to bring the plugin there.
+    """
+    program, version = "pulumi-resource-azure-native", layout.azure_version
+    plugin = home / "plugins" / f"resource-azure-native-v{version}" / program
+    if plugin.exists() or shutil.which(program, path=environ.get("PATH")) or OWN_SOURCE in environ:
+        return
+    if release.answers(SOURCES, release.trusted(layout)):
+        return
+    archive = f"{program}-v{version}-{release.system().replace('x64', 'amd64')}.tar.gz"
+    raise ToolchainError(
+        f"a stack with `azure` needs Pulumi's plugin azure-native {version}, which is not here, and its sources are "
+        f"not reached. Download {SOURCES[0]}/{archive} where they are, bring it here, and: "
+        f'eval "$(make -s env)"; pulumi plugin install resource azure-native {version} --file {archive}'
+    )
+
+
 def executable_of(layout: Layout, home: Path, name: str) -> Path:
     """Tell where Pulumi looks for a plugin."""
     version = layout.library_version(f"pulumi-{name}")

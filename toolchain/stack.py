@@ -8,9 +8,11 @@ import string
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from toolchain import stale_lock
+from toolchain import pulumi_plugins, stale_lock
 from toolchain.errors import ToolchainError
+from toolchain.layout import Layout
 from toolchain.process import say
 
 LENGTH = 40
@@ -42,8 +44,11 @@ EXAMPLE = "secretBlock-example"
 
 def main() -> int:
     """Accept the name of a stack; returns the exit status. An expected error is told in one line."""
+    layout = Layout(Path(__file__).resolve().parent.parent)
     try:
-        make_ready(sys.argv[1])
+        if "azure" in make_ready(sys.argv[1]):
+            home = os.environ.get("PULUMI_HOME", str(layout.pulumi_home))
+            pulumi_plugins.check_azure(layout, Path(home), os.environ)
     except ToolchainError as error:
         say(f"error: {error}")
         return 1
@@ -53,8 +58,8 @@ def main() -> int:
     return 0
 
 
-def make_ready(stack: str) -> None:
-    """Create a stack unless it exists, and set each generated secret that it lacks.
+def make_ready(stack: str) -> set[str]:
+    """Create a stack unless it exists, and set each generated secret that it lacks; returns the keys that it had.
 
     Raises ToolchainError if the encryption key is missing although the stack is deployed, or if Pulumi fails.
     """
@@ -77,6 +82,7 @@ def make_ready(stack: str) -> None:
         set_secret(stack, key, generated.get(key, password)())
     if missing:
         say(f"Secrets of stack {stack} generated and stored encrypted: {', '.join(missing)}")
+    return keys
 
 
 def configured(stack: str) -> set[str] | None:

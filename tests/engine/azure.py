@@ -29,7 +29,7 @@ def add_azure(layout: Layout) -> None:
         shutil.copytree(source, site_packages / source.name, copy_function=link_or_copy, ignore=_compiled)
     locks = [layout.requirements, layout.azure_requirements]
     files.place_text(layout.venv / "installed", virtualenv.contents(layout.venv, locks))
-    version = (layout.azure_requirements.read_text().partition("pulumi-azure-native==")[2]).split()[0]
+    version = layout.azure_version
     plugin = layout.pulumi_home / "plugins" / f"resource-azure-native-v{version}" / "pulumi-resource-azure-native"
     plugin.parent.mkdir(parents=True)
     command = f"exec {shlex.quote(sys.executable)} -m tests.azure.plan_only_provider"

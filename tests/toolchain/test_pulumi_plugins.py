@@ -110,3 +110,37 @@ def test_a_stand_in_that_does_not_start_is_not_installed(
         ensure(layout, environ)
     assert not plugin(layout, "command").exists()
     assert "no grpc" in (layout.logs / "stand-in-command.log").read_text()
+
+
+@pytest.fixture
+def azure(layout: Layout) -> Path:
+    """Lock the library for Azure; gives where its plugin belongs."""
+    place_text(layout.azure_requirements, "pulumi-azure-native==3.29.0 \\\n")
+    return layout.pulumi_home / "plugins" / "resource-azure-native-v3.29.0" / "pulumi-resource-azure-native"
+
+
+def test_the_plugin_for_azure_is_left_to_pulumi_where_it_can_be_had(
+    layout: Layout, environ: Environ, azure: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(monkeypatch, sources=True)
+    pulumi_plugins.check_azure(layout, layout.pulumi_home, environ)
+
+    reach(monkeypatch, sources=False)
+    place_text(azure, "a user's own")
+    pulumi_plugins.check_azure(layout, layout.pulumi_home, environ)
+
+
+@pytest.mark.usefixtures("azure")
+def test_elsewhere_the_way_to_bring_it_is_told(
+    layout: Layout, environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(monkeypatch, sources=False)
+    with pytest.raises(ToolchainError) as refused:
+        pulumi_plugins.check_azure(layout, layout.pulumi_home, environ)
+
+    text = str(refused.value)
+    assert "needs Pulumi's plugin azure-native 3.29.0, which is not here" in text
+    assert "/plugins/pulumi-resource-azure-native-v3.29.0-" in text
+    assert "pulumi plugin install resource azure-native 3.29.0 --file pulumi-resource-azure-native-v3.29.0-" in text
+
+    pulumi_plugins.check_azure(layout, layout.pulumi_home, {**environ, pulumi_plugins.OWN_SOURCE: "azure-native=x"})

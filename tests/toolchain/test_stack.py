@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.toolchain.checkout import Stub
-from toolchain import stack
+from toolchain import release, stack
 from toolchain.errors import ToolchainError
 
 PULUMI = """
@@ -139,6 +139,18 @@ def test_a_stack_in_azure_gets_the_seed_of_its_host_keys_too(pulumi: Path) -> No
 
     assert keys_set(pulumi) == ["sshHostKeySeed"]
     assert re.fullmatch("[0-9a-f]{64}", value(pulumi, "sshHostKeySeed"))
+
+
+def test_a_stack_in_azure_whose_plugin_cannot_be_had_is_told_so_before_pulumi_tries(
+    pulumi: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    existing(pulumi, *SECRETS, "azure", "sshHostKeySeed")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    monkeypatch.setattr(release, "answers", lambda _urls, _trust: False)
+    monkeypatch.setattr(sys, "argv", ["stack", "prod"])
+
+    assert stack.main() == 1
+    assert "error: a stack with `azure` needs Pulumi's plugin azure-native" in capsys.readouterr().err
 
 
 def test_a_table_that_is_told_with_its_empty_default_is_not_there(pulumi: Path, stub: Stub) -> None:
