@@ -59,7 +59,7 @@ class PrefectServerHost(pulumi.ComponentResource):
         runtime, database = args.runtime, args.postgres.database_from(args.runtime.host)
         host, platform = runtime.host, runtime.host.platform
         on = runtime.host.scope(self, name)
-        home = on.path("data", "prefect")
+        home = platform.home(SERVICE)
         self.host = host
         self.ui_url = f"http://{host.loopback}:{args.port}"
         self.api_url = f"{self.ui_url}/api"

@@ -63,7 +63,7 @@ class PrefectWorkerHost(pulumi.ComponentResource):
         platform = runtime.host.platform
         on = runtime.host.scope(self, name)
         unit = unit_name(worker.name)
-        home = on.path("data", "prefect")
+        home = platform.home(unit)
         proxy = args.proxy if runtime.host is not args.server.host else None
         api_url = proxy.api_url if proxy else args.server.api_url
         ca = (

@@ -159,6 +159,10 @@ class Platform(Protocol):
         """Return the full path of a program of PostgreSQL, such as `psql`, whichever its version is."""
         ...
 
+    def home(self, service: str) -> str:
+        """Return PREFECT_HOME of `service`: one for all where they share an account."""
+        ...
+
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:
         """Return the system user by whom the services of `user` run here; empty if each has an account of its own."""
         ...

@@ -26,6 +26,10 @@ class Posix(ABC):
         """Return a program behind the link that the installation makes."""
         return self.path("runtime", "postgresql", program)
 
+    def home(self, service: str) -> str:  # noqa: ARG002 - the same for all
+        """Return the one of the user `prefect`."""
+        return self.path("data", "prefect")
+
     def file_payload(self, file: HostFile, content: str) -> str:  # noqa: ARG002 - what else there is to it is in the command
         """Return the content."""
         return content

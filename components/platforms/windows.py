@@ -84,6 +84,10 @@ class Windows:
         """Return a program of PostgreSQL, behind a junction; beside its directory is what it reads."""
         return self.path("runtime", "postgresql", "bin", f"{program}.exe")
 
+    def home(self, service: str) -> str:
+        """Return one of its own: what stands there, such as logging.yml, Prefect reads and runs."""
+        return self.path("data", service)
+
     def system_user(self, user: Literal["prefect", "postgres"]) -> str:  # noqa: ARG002 - one for none
         """Return none: each service has an account of its own, and PostgreSQL does not ask who is at the other end."""
         return ""

@@ -2,6 +2,8 @@
 # it goes by the runtime of the newer one, which alone knows the way.
 
 $unknown_revision = 3
+# administrators run it, so nothing of it may stand where a service writes: Prefect runs what it finds in its home
+$place = "$data/migration"
 
 function create {
     $outcome = Invoke-Migration $python
@@ -35,8 +37,11 @@ function Restore-Revision($revision) {
 
 # Invoke-Migration PYTHON [REVISION]
 function Invoke-Migration($python_of_version, $revision = '') {
-    [IO.Directory]::SetCurrentDirectory($directory)
-    $arguments = @('-X', 'utf8', "$runtime/launch.py") + @(Split-Words $environment_files) + @('--', $program)
+    New-Directory $place
+    Set-Access $place $full_access
+    Write-File "$place/home.env" "PREFECT_HOME=$place`n"
+    [IO.Directory]::SetCurrentDirectory($place)
+    $arguments = @('-X', 'utf8', "$runtime/launch.py") + @(Split-Words $environment_files) + @("$place/home.env", '--', $program)
     if ($revision -ne '') { $arguments += $revision }
     # indexes of large tables take their time
     Get-Outcome $python_of_version $arguments '' 86400

@@ -85,9 +85,12 @@ def test_a_service_writes_into_its_own_directories_alone(graph: Graph) -> None:
     assert definitions == {
         "postgres-service-definition": ["D:/Prefect/data/postgresql", "D:/Prefect/log/prefect-postgresql"],
         "server-service-definition": [
-            *("D:/Prefect/data/prefect", "D:/Prefect/run/ui", "D:/Prefect/log/prefect-server"),
+            *("D:/Prefect/data/prefect-server", "D:/Prefect/run/ui", "D:/Prefect/log/prefect-server"),
         ],
-        "worker-default-service-definition": ["D:/Prefect/data/prefect", "D:/Prefect/log/prefect-worker-default"],
+        "worker-default-service-definition": [
+            "D:/Prefect/data/prefect-worker-default",
+            "D:/Prefect/log/prefect-worker-default",
+        ],
     }
 
 

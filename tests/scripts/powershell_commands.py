@@ -72,7 +72,7 @@ SETTINGS: dict[str, set[str]] = {
     "install-runtime": {"lock", "directory", "wheel_directory"},
     "list-drift": {"things", "scripts"},
     "measure-memory": set(),
-    "migrate-prefect-database": {"python", "program", "environment_files", "directory", "service"},
+    "migrate-prefect-database": {"python", "program", "environment_files", "service"},
     "prepare-backups": {"directory", "purge"},
     "preflight": {"ports", "roles", "names", "packages", "wheel_directory"},
     "prepare-host": {"ports", "purge"},

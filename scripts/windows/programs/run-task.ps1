@@ -13,6 +13,7 @@ function Invoke-Scheduled {
     $null = $process.Handle
     if ($process.WaitForExit($seconds * 1000)) { return $process.ExitCode }
     $null = Get-Outcome 'taskkill.exe' @('/T', '/F', '/PID', "$($process.Id)")
+    $null = $process.WaitForExit(30000)
     Write-File "$place/$name.errors" "error: it was ended, as it took more than $seconds s`n"
     1
 }
