@@ -1,19 +1,25 @@
-"""The bootstrap, and a script that touches nothing but files, run by a real PowerShell; the rest is stubbed."""
+"""The bootstrap, the words of all scripts and the script of files, run by a real PowerShell.
+
+Where that is Windows PowerShell, access lists are real, too; elsewhere they are stubbed.
+"""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from components.platforms.powershell import PLACE, command, envelope
+from components.platforms.windows_service import service_sid
+from tests.scripts.windows.stubbed_windows import NEEDS_POWERSHELL, POWERSHELL
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("pwsh") is None,
-    reason="PowerShell 7 (pwsh) is not on PATH; what of the scripts can run without Windows was not run",
+pytestmark = NEEDS_POWERSHELL
+ON_WINDOWS = pytest.mark.skipif(os.name != "nt", reason="paths with drives, junctions and programs of Windows")
+IN_WINDOWS_POWERSHELL = pytest.mark.skipif(
+    POWERSHELL != "powershell", reason="access lists are written by .NET Framework, which PowerShell 7 is not made with"
 )
 
 STUBS = """
@@ -37,7 +43,7 @@ AWKWARD = [
 
 
 def run(payload: str, function: str = "create") -> subprocess.CompletedProcess[bytes]:
-    words = ["pwsh", *command(function).split()[1:]]
+    words = [POWERSHELL, *command(function).split()[1:]]
     return subprocess.run(words, input=payload.encode("ascii"), capture_output=True, check=False, timeout=60)
 
 
@@ -76,7 +82,7 @@ class TestBootstrap:
         assert run("").returncode == 1
 
 
-@pytest.mark.skipif(os.name != "nt", reason="programs are started here as on Windows, by a path with a drive")
+@ON_WINDOWS
 class TestPrograms:
     def started(self, program: str, arguments: list[str], *, text: str = "", limit: int = 60) -> tuple[int, str]:
         """Return the exit status of the script, and what the Python `program` printed or why it failed."""
@@ -110,6 +116,65 @@ class TestPrograms:
         status, told = self.started("import time; time.sleep(60)", [], limit=1)
         assert status == 1
         assert "was ended, as it took more than 1 s" in told
+
+
+def told(root: Path, code: str, **settings: str) -> str:
+    """Return what `code` prints, run with the words of all scripts."""
+    prelude = (PLACE / "prelude.ps1").read_text()
+    ended = run(envelope({"root": root.as_posix(), **settings}, f"{prelude}\nfunction create {{\n{code}\n}}"))
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    return ended.stdout.decode().strip()
+
+
+@ON_WINDOWS
+class TestDirectories:
+    def test_what_a_junction_leads_to_stays_when_the_junction_goes(self, tmp_path: Path) -> None:
+        (tmp_path / "target").mkdir()
+        (tmp_path / "target" / "kept").touch()
+        code = """
+        New-Directory "$root/place"
+        Set-Junction "$root/place/link" "$root/target"
+        Write-Line ((Get-JunctionTarget "$root/place/link") -eq "$root/target")
+        Remove-Directory "$root/place"
+        """
+        assert told(tmp_path, code) == "True"
+        assert (tmp_path / "target" / "kept").exists()
+        assert not (tmp_path / "place").exists()
+
+    def test_of_an_archive_what_is_asked_for_is_there(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            for name in ("pgsql/bin/postgres.exe", "pgsql/pgAdmin 4/python.exe", "pgsql/lib/"):
+                archive.writestr(name, "")
+        told(tmp_path, 'Expand-Given "$root/a.zip" "$root/out" \'^pgsql/(bin|lib|share)/\'')
+        files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.exe")]
+        assert files == ["pgsql/bin/postgres.exe"]
+
+
+@IN_WINDOWS_POWERSHELL
+class TestAccess:
+    SID = service_sid("prefect-that-is-not-there")
+
+    def test_a_file_can_be_for_a_service_that_is_not_there_yet(self, tmp_path: Path) -> None:
+        code = """
+        Write-Secret "$root/a" 'secret' $sid
+        Write-Line (Test-Access "$root/a" (Get-FileEntries $sid))
+        Write-Line (Test-Access "$root/a" (Get-FileEntries ''))
+        """
+        assert told(tmp_path, code, sid=self.SID).split() == ["True", "False"]
+
+    def test_a_directory_is_for_administrators_and_who_is_added(self, tmp_path: Path) -> None:
+        code = """
+        New-Directory "$root/d"
+        Set-Access "$root/d" $full_access
+        Write-Line "first: $(Get-DirectoryDrift "$root/d" $full_access)"
+        Add-Access "$root/d" $sid
+        Write-Line "then: $(Get-DirectoryDrift "$root/d" $full_access)"
+        Write-Line (Get-Access "$root/d")
+        """
+        first, then, access = told(tmp_path, code, sid=self.SID).splitlines()
+        assert first == "first: "
+        assert then.endswith("/d: access")
+        assert f"(A;OICI;0x1301bf;;;{self.SID})" in access
 
 
 class TestFile:
