@@ -1,7 +1,9 @@
 """Plans of real stack files, before and after an edit: what the program asks for, as Pulumi would compare it."""
 
+import copy
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,24 @@ def in_azure() -> dict[str, Any]:
     """Return the settings of the example in Azure, with what `make` generates."""
     pytest.importorskip("pulumi_azure_native", reason="pulumi-azure-native is not installed: make test")
     return {**example("azure"), "databaseAdminPassword": "Admin-91c4be07d6fa", "sshHostKeySeed": SEED}
+
+
+@functools.cache
+def graph_in_azure() -> Graph:
+    """Return what the program asks for by the example in Azure."""
+    return graph_of(in_azure())
+
+
+def planned_in_azure() -> Plan:
+    """Return the plan of the example in Azure, which is not there yet."""
+    return compared({}, graph_in_azure().resources, in_azure())
+
+
+def edited_in_azure(edit: Callable[[dict[str, Any]], object]) -> Plan:
+    """Return the plan of the example in Azure, which is up, with one edit of its stack file."""
+    settings = copy.deepcopy(in_azure())
+    edit(settings)
+    return compared(graph_in_azure().resources, graph_of(settings).resources, settings)
 
 
 def planned(settings: Settings) -> Plan:

@@ -1,7 +1,5 @@
 """What a change of the example in Azure means, in plain words: what restarts, what is made anew, what data goes."""
 
-import copy
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,25 +7,12 @@ from typing import Any
 import pytest
 
 from policies.rules import findings
-from tests.graph.recorder import Resource
-from tests.preview.recorded import between, compared, graph_of, in_azure, planned
+from tests.preview.recorded import between, edited_in_azure, planned_in_azure
 from tests.settings.azure_stack import with_database_on_a_host
 from toolchain.preview.plan import Plan
 from toolchain.preview.risk import risks
 
 Edit = Callable[[dict[str, Any]], object]
-
-
-@functools.cache
-def resources() -> dict[str, Resource]:
-    return graph_of(in_azure()).resources
-
-
-def edited(edit: Edit) -> Plan:
-    """Return the plan of the example, which is up, with one edit of its stack file."""
-    settings = copy.deepcopy(in_azure())
-    edit(settings)
-    return compared(resources(), graph_of(settings).resources, settings)
 
 
 def told(plan: Plan) -> list[str]:
@@ -56,7 +41,7 @@ def replaced(plan: Plan, *, why: str) -> Plan:
 
 
 def test_the_first_up_tells_what_azure_charges_for_and_breaks_no_policy() -> None:
-    plan = planned(in_azure())
+    plan = planned_in_azure()
 
     assert findings(plan.resources) == []
     assert told(plan) == [
@@ -69,29 +54,29 @@ def test_the_first_up_tells_what_azure_charges_for_and_breaks_no_policy() -> Non
 
 
 def test_another_size_restarts_the_machine_and_ends_its_flow_runs() -> None:
-    assert told(edited(machine("worker-1", size="Standard_D8s_v5"))) == [
+    assert told(edited_in_azure(machine("worker-1", size="Standard_D8s_v5"))) == [
         "high: Azure restarts the machine of worker-1, from Standard_D4s_v5 to Standard_D8s_v5. prefect-worker-linux "
         "is away for some minutes. Flow runs there are ended: pause their work pool before, and let them finish."
     ]
-    (of_the_server,) = told(edited(machine("server-1", size="Standard_D8s_v5")))
+    (of_the_server,) = told(edited_in_azure(machine("server-1", size="Standard_D8s_v5")))
     assert "prefect-server is away for some minutes. UI and API are, too" in of_the_server
 
 
 def test_another_jump_host_may_be_in_the_way_of_the_same_up() -> None:
-    (only,) = told(edited(machine("jump", size="Standard_B2s")))
+    (only,) = told(edited_in_azure(machine("jump", size="Standard_B2s")))
 
     assert only.startswith("medium: Azure restarts the machine of jump")
     assert "if `up` fails there, repeat it" in only
 
 
 def test_another_disk_needs_a_machine_that_stands_still() -> None:
-    (only,) = told(edited(machine("worker-1", diskGib=256)))
+    (only,) = told(edited_in_azure(machine("worker-1", diskGib=256)))
     assert "`az vm deallocate` of vm-prefect-acme-worker-1 before" in only
     assert only.startswith("high: ")
 
 
 def test_a_machine_that_is_made_anew_loses_its_disk_and_is_set_up_again() -> None:
-    (only,) = told(replaced(edited(machine("worker-1", zone="1")), why="zones"))
+    (only,) = told(replaced(edited_in_azure(machine("worker-1", zone="1")), why="zones"))
 
     assert only.startswith(
         "high: The machine of worker-1 is made anew (zones): the old one is deleted, and its disk goes"
@@ -104,7 +89,7 @@ def test_what_is_done_again_on_a_new_machine_is_not_told_one_by_one() -> None:
         machine("worker-1", zone="1")(settings)
         machine("worker-1", size="Standard_D8s_v5")(settings)
 
-    plan = edited(elsewhere)
+    plan = edited_in_azure(elsewhere)
     commands = [one.resource for one in plan.changes if one.resource.type == "command:remote:Command"]
     steps = [one for one in commands if one.name.startswith(("worker-1-", "worker-linux-"))]
     again = [replace(one, operation="replace") if one.resource in steps else one for one in plan.changes]
@@ -118,7 +103,7 @@ def test_a_machine_that_goes_takes_its_disk_along() -> None:
         for section, name in (("hosts", "windows-1"), ("workers", "windows"), ("workPools", "windows")):
             del settings[section][name]
 
-    lines = told(edited(without_windows))
+    lines = told(edited_in_azure(without_windows))
 
     assert "high: The host windows-1 is given up: what runs on it stops and is removed." in lines
     assert "high: The machine of windows-1 is deleted in Azure, and its disk goes with it." in lines
@@ -126,7 +111,7 @@ def test_a_machine_that_goes_takes_its_disk_along() -> None:
 
 
 def test_another_size_of_the_database_takes_it_away_for_a_while() -> None:
-    (only,) = told(edited(postgres(size="Standard_E4ds_v5")))
+    (only,) = told(edited_in_azure(postgres(size="Standard_E4ds_v5")))
 
     assert only.startswith(
         "medium: Azure moves psql-prefect-acme from Standard_D2ds_v5 to Standard_E4ds_v5 and restarts"
@@ -135,7 +120,7 @@ def test_another_size_of_the_database_takes_it_away_for_a_while() -> None:
 
 
 def test_another_version_of_postgresql_is_a_way_without_return() -> None:
-    (only,) = told(edited(postgres(version=17)))
+    (only,) = told(edited_in_azure(postgres(version=17)))
     assert only.startswith("high: Azure upgrades PostgreSQL of psql-prefect-acme from 16 to 17 in place")
     assert "no way back but a restore into a new server" in only
 
@@ -143,7 +128,7 @@ def test_another_version_of_postgresql_is_a_way_without_return() -> None:
 def test_each_change_of_the_database_says_what_it_costs() -> None:
     edit = postgres(storageGib=128, backupRetentionDays=7, geoRedundantBackup=True, highAvailability="Disabled")
 
-    assert [line.replace("psql-prefect-acme", "it") for line in told(edited(edit))] == [
+    assert [line.replace("psql-prefect-acme", "it") for line in told(edited_in_azure(edit))] == [
         "high: Backups of it reach back 7 days instead of 14: older ones go.",
         "high: Whether backups of it survive the region is chosen when it is made: Azure refuses this change.",
         "high: it loses its standby: if its zone or machine fails, the database is away until Azure mends that.",
@@ -157,7 +142,7 @@ def test_what_azure_refuses_is_told_before_it_does() -> None:
         azure(keyVault={"softDeleteDays": 30})(settings)
         machine("worker-1", diskGib=64)(settings)
 
-    lines = told(edited(backwards))
+    lines = told(edited_in_azure(backwards))
 
     assert len(lines) == 4
     assert all(line.startswith("high: ") and "Azure refuses" in line for line in lines)
@@ -170,7 +155,7 @@ def test_who_comes_in_and_who_gets_out_is_told() -> None:
         azure(sshFrom=["198.51.100.0/24"])(settings)
         settings["azure"]["network"]["natGateway"] = False
 
-    lines = told(edited(moved))
+    lines = told(edited_in_azure(moved))
 
     said = "security group of jump lets in 22/tcp from 198.51.100.0/24 and no longer lets in 22/tcp from 203.0.113.0/24"
     assert any(said in line for line in lines)
@@ -178,13 +163,13 @@ def test_who_comes_in_and_who_gets_out_is_told() -> None:
 
 
 def test_what_pauses_nothing_is_called_so() -> None:
-    (only,) = told(edited(azure(tags={"owner": "somebody else"})))
+    (only,) = told(edited_in_azure(azure(tags={"owner": "somebody else"})))
 
     assert only == "low: No service restarts, and nothing that Azure runs pauses or moves for it."
 
 
 def test_a_public_address_is_told() -> None:
-    lines = told(edited(machine("worker-1", publicAddress=True)))
+    lines = told(edited_in_azure(machine("worker-1", publicAddress=True)))
 
     assert lines[0].startswith("medium: worker-1 gets a public address")
     assert "low: New in Azure, and charged for: a public address." in lines
@@ -195,7 +180,7 @@ def test_a_database_that_goes_takes_its_backups_along_and_is_protected() -> None
         del settings["azure"]["postgres"]
         settings["postgres"] = {"host": "server-1"}
 
-    first = told(edited(on_a_machine))[0]
+    first = told(edited_in_azure(on_a_machine))[0]
 
     assert first.startswith(
         "high: azure-postgres-server goes, which holds the database's server and its backups: Pulumi"
@@ -203,14 +188,14 @@ def test_a_database_that_goes_takes_its_backups_along_and_is_protected() -> None
 
 
 def test_a_vault_that_goes_is_missed_by_those_who_read_it() -> None:
-    lines = told(edited(lambda settings: settings["azure"].pop("keyVault")))
+    lines = told(edited_in_azure(lambda settings: settings["azure"].pop("keyVault")))
 
     assert lines[0].startswith("high: azure-key-vault-vault goes, which holds secrets: Pulumi refuses")
     assert "medium: worker-1 may no longer use kv-prefect-acme: what asks it from there is refused." in lines
 
 
 def test_another_region_moves_everything_and_takes_no_data_along() -> None:
-    lines = told(replaced(edited(azure(location="westeurope")), why="location"))
+    lines = told(replaced(edited_in_azure(azure(location="westeurope")), why="location"))
 
     assert any(
         "azure-group is replaced (location), which holds everything of the stack in Azure" in one for one in lines

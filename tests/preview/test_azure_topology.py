@@ -1,14 +1,11 @@
 """The picture of a stack in Azure shows what Azure runs, who comes in, and what of it would change."""
 
-import copy
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.graph.recorder import Resource
-from tests.preview.recorded import compared, graph_of, in_azure, planned
+from tests.preview.recorded import edited_in_azure, planned, planned_in_azure
 from tests.settings.azure_stack import with_database_on_a_host
 from toolchain.preview.mermaid import mermaid
 from toolchain.preview.nodes import HostNode, ServiceNode, Topology
@@ -18,7 +15,7 @@ from toolchain.preview.topology import topology
 @pytest.fixture(scope="module")
 def drawn() -> Topology:
     """Read the topology of the example, which is not there yet."""
-    return topology(planned(in_azure()))
+    return topology(planned_in_azure())
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +25,8 @@ def with_copies() -> Topology:
     return topology(planned(with_database_on_a_host()))
 
 
-@functools.cache
-def resources() -> dict[str, Resource]:
-    return graph_of(in_azure()).resources
-
-
 def edited(edit: Callable[[dict[str, Any]], object]) -> Topology:
-    """Return what is drawn of the example, which is up, with one edit of its stack file."""
-    settings = copy.deepcopy(in_azure())
-    edit(settings)
-    return topology(compared(resources(), graph_of(settings).resources, settings))
+    return topology(edited_in_azure(edit))
 
 
 def host(drawn: Topology, name: str) -> HostNode:

@@ -10,7 +10,7 @@ import pytest
 
 from policies.rules import findings
 from tests.graph.test_windows_graph import HOST as WINDOWS
-from tests.preview.recorded import between, compared, example, graph_of, in_azure, planned
+from tests.preview.recorded import between, compared, example, graph_of, planned, planned_in_azure
 from tests.settings.stack_file import CHECKOUT
 from toolchain.preview.diagram import svg
 from toolchain.preview.differences import difference
@@ -57,7 +57,7 @@ def test_the_picture_of_the_documents_is_that_of_the_production_example() -> Non
 def test_so_is_that_of_the_example_in_azure() -> None:
     text = (CHECKOUT / "docs" / "images" / "azure.svg").read_text()
 
-    assert text == svg(topology(planned(in_azure())), "azure"), (
+    assert text == svg(topology(planned_in_azure()), "azure"), (
         "draw it anew: cp examples/azure.yaml Pulumi.azure.yaml && make diagram STACK=azure && "
         "cp .local/preview/azure/topology.svg docs/images/azure.svg"
     )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from components.azure import authorities
-from tests.preview.recorded import between, example, in_azure, planned
+from tests.preview.recorded import between, edited_in_azure, example, planned, planned_in_azure
 from tests.settings.azure_stack import with_database_on_a_host
 from toolchain.preview.diagram import svg
 from toolchain.preview.topology import topology
@@ -100,13 +100,11 @@ def of_another_kind() -> dict[str, Any]:
     return settings
 
 
-def changed_in_azure() -> dict[str, Any]:
-    settings = copy.deepcopy(in_azure())
+def change_in_azure(settings: dict[str, Any]) -> None:
     settings["hosts"]["worker-1"]["azure"]["size"] = "Standard_D8s_v5"
     settings["azure"]["postgres"]["size"] = "Standard_D4ds_v5"
     for section, name in (("hosts", "windows-1"), ("workers", "windows"), ("workPools", "windows")):
         del settings[section][name]
-    return settings
 
 
 PLANS: dict[str, Callable[[], Any]] = {
@@ -119,8 +117,8 @@ PLANS: dict[str, Callable[[], Any]] = {
     "database-elsewhere": lambda: planned(of_another_kind()),
 }
 IN_AZURE: dict[str, Callable[[], Any]] = {
-    "azure": lambda: planned(in_azure()),
-    "azure-changed": lambda: between(in_azure(), changed_in_azure()),
+    "azure": planned_in_azure,
+    "azure-changed": lambda: edited_in_azure(change_in_azure),
     "azure-copies": lambda: planned(with_database_on_a_host()),
 }
 HAS_AZURE = importlib.util.find_spec("pulumi_azure_native") is not None

@@ -96,20 +96,18 @@ def _machine(change: Change, steps: Steps) -> Iterator[Risk]:
 
 
 def _resized(change: Change, host: str, steps: Steps) -> Iterator[Risk]:
-    old, new = (_at(one, "hardwareProfile", "vmSize") for one in (change.old, change.new))
-    if old != new:
-        text = f"Azure restarts the machine of {host}, from {old} to {new}. {_meanwhile(host, steps)}"
+    sizes = [_at(one, "hardwareProfile", "vmSize") for one in (change.old, change.new)]
+    if sizes[0] != sizes[1]:
+        text = f"Azure restarts the machine of {host}, from {sizes[0]} to {sizes[1]}. {_meanwhile(host, steps)}"
         yield Risk(level="high" if _carried(host, steps) else "medium", text=text)
-    before, after = (_at(one, "storageProfile", "osDisk", "diskSizeGB") for one in (change.old, change.new))
-    kinds = [
-        _at(one, "storageProfile", "osDisk", "managedDisk", "storageAccountType") for one in (change.old, change.new)
-    ]
-    if before and after and after < before:
+    old, new = (_at(one, "storageProfile", "osDisk") or {} for one in (change.old, change.new))
+    gib = [disk.get("diskSizeGB", 0) for disk in (old, new)]
+    if gib[1] < gib[0]:
         text = (
-            f"The disk of {host} would shrink from {before:g} to {after:g} GiB: Azure refuses that, half-way through."
+            f"The disk of {host} would shrink from {gib[0]:g} to {gib[1]:g} GiB: Azure refuses that half-way through."
         )
         yield Risk(level="high", text=text)
-    elif before != after or kinds[0] != kinds[1]:
+    elif gib[0] != gib[1] or old.get("managedDisk") != new.get("managedDisk"):
         name = change.resource.inputs.get("vmName")
         yield Risk(
             level="high" if _carried(host, steps) else "medium",
@@ -132,7 +130,7 @@ def _meanwhile(host: str, steps: Steps) -> str:
     """Say what is away while a machine is, for some minutes."""
     services = _carried(host, steps)
     if not services:
-        return "Hosts behind it are not reached for some minutes: if `up` fails there, repeat it."
+        return "Hosts that are reached through it are not for some minutes: if `up` fails there, repeat it."
     words = [f"{listed(services)} {'are' if len(services) > 1 else 'is'} away for some minutes."]
     if "prefect-server" in services:
         words.append("UI and API are, too; flow runs elsewhere go on and report afterwards.")
