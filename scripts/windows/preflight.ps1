@@ -7,7 +7,7 @@ function finding($text) { $null = $problems.Add("error: $text") }
 function note($text) { Write-Line "note: $text" }
 
 function create {
-    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'Programs', 'Wrapper', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
+    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'AppLocker', 'Programs', 'Wrapper', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
         try { & "Test-$check" } catch { finding "the check of $check broke: $_ See what is special about this host, or report it." }
     }
     if ($problems.Count -gt 0) { throw ($problems -join "`n") }
@@ -59,6 +59,15 @@ function Test-Policies {
             $text = "a policy ($scope) lets PowerShell run only scripts that are signed ($policy), and backups are made by scripts. Have 'Turn on Script Execution' allow local scripts for this host."
             if (Test-Role 'postgres') { finding $text } else { note $text }
         }
+    }
+}
+
+# Administrators may run everything by its default rules, so that nothing but a service would meet them.
+function Test-AppLocker {
+    if ((Get-ServiceState 'AppIDSvc') -ne 'Running') { return }
+    try { $policy = [xml] (Get-AppLockerPolicy -Effective -Xml) } catch { return }
+    if ($policy.SelectNodes("//RuleCollection[@Type='Exe' and @EnforcementMode='Enabled']").Count -gt 0) {
+        note "AppLocker decides here which programs run. Its rules must let all users, as services are, run what is below $runtime."
     }
 }
 

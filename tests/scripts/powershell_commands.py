@@ -10,6 +10,7 @@ COMMANDS: dict[str, set[str]] = {
     "ConvertTo-Json": {"Compress"},
     "ForEach-Object": set(),
     "Get-Acl": {"LiteralPath"},
+    "Get-AppLockerPolicy": {"Effective", "Xml"},
     "Get-ChildItem": {"Path", "LiteralPath", "Directory", "File", "Recurse", "Force", "ErrorAction"},
     "Get-CimInstance": {"ClassName", "Filter"},
     "Get-Content": {"LiteralPath", "Tail", "Encoding"},

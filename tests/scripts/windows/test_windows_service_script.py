@@ -58,6 +58,7 @@ def test_its_recovery_is_told_to_windows(tmp_path: Path) -> None:
         (1057, "Windows does not know its account"),
         (1069, "could not log on"),
         (1072, "marked for deletion"),
+        (1260, "AppLocker"),
     ],
 )
 def test_what_windows_says_by_a_number_is_said_in_words(code: int, told: str, tmp_path: Path) -> None:
@@ -70,6 +71,8 @@ def test_what_windows_says_by_a_number_is_said_in_words(code: int, told: str, tm
     ("line", "told"),
     [
         ("Process exited with code -1073741515", "Visual C++ runtime"),
+        ("Unable to launch command: The system cannot find the path specified. (os error 3)", "not whole"),
+        ("[Errno 10013] error while attempting to bind on address", "Windows keeps its port"),
         ("UnicodeEncodeError: 'charmap' codec can't encode", "PYTHONUTF8"),
         ("[Errno 10048] error while attempting to bind on address", "Its port is taken"),
         ("[WinError 206] The filename or extension is too long", "path is too long"),
