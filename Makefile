@@ -46,11 +46,11 @@ ifdef ARGS
 	@$(TEST) python -m pytest $(ARGS)
 else
 	@$(TEST) python -m pytest --numprocesses 2 --dist loadfile --ignore tests/engine --ignore tests/e2e
-	@$(TEST) python -m pytest tests/engine
+	@$(TEST) python -m pytest --numprocesses 2 --dist loadfile tests/engine
 	@$(TEST) python -m pytest tests/e2e -m short
 endif
 
-e2e: ## run the program on booted hosts, faults and all (root, about 40 minutes)
+e2e: ## run the program on booted hosts, faults and all (root, about an hour)
 	@$(TEST) python -m pytest tests/e2e
 
 bench: ## measure what is promised of one server (root, about 5 minutes)

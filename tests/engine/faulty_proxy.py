@@ -51,7 +51,8 @@ class FaultyProxy(LoopbackServer):
         self._script: Script = lambda _request, _before: None
         self._before = 0
         self._lock = threading.Lock()
-        self._server = httpx.Client(trust_env=False, timeout=60)
+        # the server may close a kept connection while a request is on its way, a fault that no test asked for
+        self._server = httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
         self._server_url = server_url.removesuffix("/api")
         self._path = path
         super().__init__(self._handler(), tls=tls)
