@@ -21,6 +21,8 @@ CONNECT_SECONDS = 15.0
 """How long connecting may take: the jump host, the host, logging in to both, and attempts that failed."""
 OPEN_SECONDS = 28.0
 """How long anybody waits for a channel, whatever happens."""
+CLOSE_SECONDS = 5.0
+"""How long the thread of a connection that was closed may take to end."""
 KEEPALIVE_SECONDS, ANSWER_SECONDS = 3.0, 8.0
 """How often the host is asked whether it is there, and how long it may take to answer."""
 
@@ -188,7 +190,8 @@ def _log_in(
     else:
         link = _through(_log_in(host.jump_host, key, deadline, connections), host.jump_host, host, deadline)
     connections.enter_context(link)
-    client = connections.enter_context(paramiko.SSHClient())
+    client = paramiko.SSHClient()
+    connections.callback(_close, client)
     pinned = _pinned(host)
     client.get_host_keys().add(_known_as(host), pinned.get_name(), pinned)
     with _explaining(host):
@@ -206,6 +209,14 @@ def _log_in(
         transport = client.get_transport()
     assert transport is not None  # noqa: S101 - the client is connected
     return transport
+
+
+def _close(client: paramiko.SSHClient) -> None:
+    """Close a connection and wait for its thread, which takes its leave over the link that is closed next."""
+    transport = client.get_transport()
+    client.close()
+    if transport is not None and transport.is_alive():
+        transport.join(CLOSE_SECONDS)
 
 
 def _dial(host: HostSettings, deadline: float) -> socket.socket:

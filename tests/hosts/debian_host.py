@@ -239,7 +239,7 @@ class DebianHost:
         """
         try:
             wait_until(self._is_running, f"{self.name} to boot", within=within)
-        except TimeoutError as error:
+        except (HostError, TimeoutError) as error:
             raise HostError(f"{error} {self.container.boot_log()}") from error
 
     def _is_running(self) -> bool:

@@ -1,6 +1,7 @@
 """nginx on a booted host, before a stand-in for a Prefect server, and those who talk to it."""
 
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from tests.waiting import wait_until
 NAME = "prefect.example.com"
 PRIVATE_CA = {"publicUrl": f"https://{NAME}"}
 RENEWAL = "prefect-certificate"
+SAID = re.compile("^(changed|unchanged|error): ", re.MULTILINE)
+"""How a script ends."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,10 @@ class Proxy:
         self.host.run(f"systemctl reset-failed {RENEWAL}", check=False)
         self.host.run(f"systemctl start {RENEWAL}", check=False)
         unit = self.host.run(f"systemctl show --property InvocationID --value {RENEWAL}").stdout.strip()
-        return self.host.run(
-            f"journalctl --sync; journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID={unit}"
-        ).stdout
+        log = f"journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID={unit}"
+        # a busy journal has what the unit said a moment later
+        wait_until(lambda: SAID.search(self.host.run(log).stdout) is not None, f"the last words of {RENEWAL}")
+        return self.host.run(log).stdout
 
 
 @contextmanager
