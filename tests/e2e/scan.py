@@ -21,13 +21,14 @@ HISTORIES = (".bash_history", ".psql_history", ".python_history", ".lesshst", ".
 
 def exposed_in_files(deployment: Deployment, host: DebianHost) -> dict[str, set[str]]:
     """Return the keys of the secrets in each file that everybody may read, or that is a shell's history."""
-    return _holding(deployment, (path for path in _files(host) if _is_public(path)))
+    return _holding(deployment, (path for path in _files(host) if _is_public(host, path)))
 
 
 def guarded_in_files(deployment: Deployment, host: DebianHost) -> dict[str, set[str]]:
     """Return the keys of the secrets in each file of the configuration that not everybody may read."""
     configuration = host.root / "etc" / "prefect"
-    return _holding(deployment, (path for path in configuration.rglob("*") if path.is_file() and not _is_public(path)))
+    files = (path for path in configuration.rglob("*") if path.is_file())
+    return _holding(deployment, (path for path in files if not _is_public(host, path)))
 
 
 def exposed_by_systemd(deployment: Deployment, host: DebianHost) -> set[str]:
@@ -76,7 +77,11 @@ def _files(host: DebianHost) -> Iterator[Path]:
                 yield path
 
 
-def _is_public(path: Path) -> bool:
+def _is_public(host: DebianHost, path: Path) -> bool:
+    if path.name in HISTORIES:
+        return True
     with suppress(FileNotFoundError):
-        return bool(path.stat().st_mode & stat.S_IROTH) or path.name in HISTORIES
+        return bool(path.stat().st_mode & stat.S_IROTH) and all(
+            parent.stat().st_mode & stat.S_IXOTH for parent in path.parents if parent.is_relative_to(host.root)
+        )
     return False
