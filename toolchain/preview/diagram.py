@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import drawsvg
 
 from toolchain.preview.layout import CARDS, HEADER, PADDING, Arrangement, Box, Card, arrange
-from toolchain.preview.nodes import Flow, HostNode, Role, ServiceNode, Topology
+from toolchain.preview.nodes import Flow, Role, ServiceNode, Topology
 from toolchain.preview.plan import SIGNS, Operation
 
 WORDS: dict[Operation, str] = {
@@ -89,8 +89,7 @@ def _card(drawing: drawsvg.Drawing, card: Card, topology: Topology) -> None:
     room = box.width - 2 * PADDING - (24 if marked else 0)
     drawing.append(_text(_shortened(host.name, int(room / 8.4)), box.x + PADDING, box.y + 26, "host"))
     via = f"SSH via {host.jump_host}" if host.jump_host else ""
-    known = {"local": "this machine"}.get(host.platform, host.platform)
-    words = [host.address if host.platform != "local" else "", known, via, "not run by this stack" * card.elsewhere]
+    words = [host.address if host.platform != "local" else "", host.kind, via, "not run by this stack" * card.elsewhere]
     drawing.append(
         _text(_shortened(" · ".join(filter(None, words)), int(room / 6)), box.x + PADDING, box.y + 43, "faint")
     )
@@ -185,8 +184,7 @@ def _legend(drawing: drawsvg.Drawing, topology: Topology, places: Arrangement) -
         drawing.append(_text("Work pools", 32, y - 2, "faint name"))
         drawing.append(_text(" · ".join(topology.work_pools), 104, y - 2, "faint"))
     x = places.width - 32
-    nodes: list[HostNode | ServiceNode] = [] if topology.is_new else [*topology.hosts, *topology.services]
-    operations = {node.operation for node in nodes}
+    operations = set() if topology.is_new else topology.operations
     for operation in (one for one in reversed(SIGNS) if one in operations):
         word = WORDS[operation]
         drawing.append(_text(word, x, y - 2, "faint", anchor="end"))

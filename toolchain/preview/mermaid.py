@@ -17,8 +17,7 @@ def mermaid(topology: Topology) -> str:
     """Return a flowchart: a box for each host, its services in it, what changes in colour."""
     lines = ["flowchart LR", '  people(["people"])']
     for host in topology.hosts:
-        place = host.address or {"local": "this machine"}.get(host.platform, host.platform)
-        lines.append(f'  subgraph {_id(host.name)}["{_text(host.name)} · {_text(place)}"]')
+        lines.append(f'  subgraph {_id(host.name)}["{_text(host.name)} · {_text(host.address or host.kind)}"]')
         lines += [_node(one, topology.is_new) for one in topology.services if one.host == host.name]
         lines.append("  end")
     lines += [_node(one, topology.is_new) for one in topology.elsewhere]

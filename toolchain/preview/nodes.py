@@ -40,6 +40,11 @@ class HostNode:
     operation: Operation = "same"
 
     @property
+    def kind(self) -> str:
+        """Its platform, in a reader's words."""
+        return "this machine" if self.platform == "local" else self.platform
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """The small print: what its firewall lets in, what runs when."""
         lets = (f"lets in {opening}" for opening in self.openings)
@@ -67,10 +72,15 @@ class Topology:
     """What the stack uses but does not run, such as a managed PostgreSQL; its `host` is its address."""
 
     @property
+    def operations(self) -> set[Operation]:
+        """What becomes of its hosts and services, all in all."""
+        nodes: list[HostNode | ServiceNode] = [*self.hosts, *self.services]
+        return {node.operation for node in nodes}
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing of it is there yet."""
-        nodes: list[HostNode | ServiceNode] = [*self.hosts, *self.services]
-        return {node.operation for node in nodes} == {"create"}
+        return self.operations == {"create"}
 
 
 def of_parts(definition: Operation, *others: Operation) -> Operation:
