@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import cast
 
 import paramiko
 
@@ -102,9 +103,7 @@ class SshConnection:
         with self._lock:
             attempt = self._attempt
         if attempt is not None and attempt.done() and attempt.exception() is None:
-            # whoever looks after it closes what it goes through at the same time
-            with suppress(paramiko.SSHException, OSError, EOFError):
-                attempt.result().close()
+            attempt.result().close()
 
     def _channel(
         self, transport: paramiko.Transport, address: str, port: int, deadline: float
@@ -188,8 +187,9 @@ def _log_in(
     if host.jump_host is None:
         link = _dial(host, deadline)
     else:
-        link = _through(_log_in(host.jump_host, key, deadline, connections), host.jump_host, host, deadline)
-    connections.enter_context(link)
+        bridge = _log_in(host.jump_host, key, deadline, connections)
+        link = cast("paramiko.Channel", _Link(_through(bridge, host.jump_host, host, deadline)))
+    connections.callback(link.close)
     client = paramiko.SSHClient()
     connections.callback(_close, client)
     pinned = _pinned(host)
@@ -209,6 +209,23 @@ def _log_in(
         transport = client.get_transport()
     assert transport is not None  # noqa: S101 - the client is connected
     return transport
+
+
+class _Link:
+    """A channel through a jump host, as the socket of the connection behind it.
+
+    It can be closed when the jump host is lost, too, and cannot be told: the thread of the connection would die of it.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._channel, name)
+
+    def close(self) -> None:
+        with suppress(paramiko.SSHException, OSError, EOFError):
+            self._channel.close()
 
 
 def _close(client: paramiko.SSHClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from tests.plugins.ssh_server import SshServer, private_key_text
 from tests.tunnel import network
 from tests.tunnel.conftest import NewTunnel, TestTunnel, answer_at, connect, host_of
 from tests.tunnel.network import Cable
+from tests.waiting import wait_until
 
 
 def echoes(connection: socket.socket) -> bool:
@@ -350,6 +352,30 @@ class TestJumpHost:
         with connect(port) as connection:
             assert echoes(connection)
         assert made.reports == []
+
+    def test_a_jump_host_that_was_lost_first_is_no_error(
+        self, new_tunnel: NewTunnel, server: SshServer, bastion: SshServer, echo: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = new_tunnel(host_of(server, jump_host=host_of(bastion, "bastion")))
+        close, closers = paramiko.Channel.close, []
+        died: list[threading.ExceptHookArgs] = []
+
+        def fail(channel: paramiko.Channel) -> None:
+            if channel.get_transport().server_mode:
+                return close(channel)
+            closers.append(threading.current_thread())
+            raise EOFError
+
+        with made.dial(echo) as connection:
+            assert echoes(connection)
+            monkeypatch.setattr(paramiko.Channel, "close", fail)
+            monkeypatch.setattr(threading, "excepthook", died.append)
+            server.hang_up()
+            assert connection.recv(1) == b""
+        wait_until(lambda: bool(closers), "the way to the host to be closed")
+        for closer in closers:
+            closer.join(10)
+        assert died == []
 
     @pytest.mark.usefixtures("impatient")
     def test_silence_behind_the_jump_host_is_noticed(
