@@ -157,7 +157,10 @@ function Test-Access($path, $entries) {
 }
 
 # Get-Entries LIST: whatever their order
-function Get-Entries($list) { "$($list.GetSecurityDescriptorSddlForm('Access') -replace '^[^(]*' -split '(?=\()' | Sort-Object)" }
+function Get-Entries($list) {
+    $entries = $list.GetSecurityDescriptorSddlForm('Access') -replace '^[^(]*' -split '(?=\()' | Sort-Object
+    "$entries"
+}
 
 # Get-FileEntries READERS: the access list of a file for administrators and, by its SID, one account or group
 function Get-FileEntries($readers) {

@@ -1,5 +1,6 @@
 """What can be known of a PowerShell script without running it: its syntax tree, and what it calls and reads."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +76,16 @@ class Script:
         return [(node.start_point[0] + 1, _text(node)) for node in self.nodes("string_literal")]
 
     @cached_property
+    def unbalanced_expressions(self) -> list[str]:
+        """Each `$(...)` in a text that PowerShell ends elsewhere: it counts parentheses there, those in quotes, too."""
+        return [
+            f"line {node.start_point[0] + 1}: {_text(node)}"
+            for string in self.nodes("string_literal")
+            for node in _all(string)
+            if node.type == "sub_expression" and not _balances(_text(node))
+        ]
+
+    @cached_property
     def variables(self) -> set[str]:
         """The variables that it reads or sets, in lower case; not those of the environment."""
         names = {re.sub(r"^[$@]\{?|\}$", "", _text(node)).lower() for node in self.nodes("variable")}
@@ -104,6 +115,12 @@ def _all(node: Node) -> Iterator[Node]:
     yield node
     for child in node.children:
         yield from _all(child)
+
+
+def _balances(text: str) -> bool:
+    """Return whether its last parenthesis, and no other one before, closes the first one."""
+    depths = list(itertools.accumulate((one == "(") - (one == ")") for one in text if one in "()"))
+    return depths.index(0) == len(depths) - 1 if 0 in depths else False
 
 
 def _text(node: Node) -> str:

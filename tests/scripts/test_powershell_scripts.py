@@ -35,6 +35,9 @@ class TestEveryScript:
     def test_it_can_be_parsed(self, script: Script) -> None:
         assert script.syntax_errors == []
 
+    def test_a_parenthesis_in_an_expression_in_a_text_has_its_other_half(self, script: Script) -> None:
+        assert script.unbalanced_expressions == []
+
     def test_its_lines_are_short_enough_to_be_read(self, script: Script) -> None:
         limit = 220  # sentences of messages are not broken
         assert [line for line in script.text.decode().splitlines() if len(line) > limit and "http" not in line] == []
@@ -156,3 +159,19 @@ def test_a_script_that_is_no_powershell_is_found(text: str, tmp_path: Path) -> N
     path.write_text(text)
     assert Script(path).syntax_errors != []
     assert PARSER.parse(b"").root_node is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('"$(Get-Date) of $($a -split "," | Sort-Object)"', 0),
+        ("\"$($a -split '(?=,)')\"", 0),
+        ("\"$($a -split '\\(')\"", 1),
+        ("\"$($a -split '\\)(')\"", 1),
+        ("$($a -split '\\(')", 0),
+    ],
+)
+def test_an_expression_that_powershell_ends_elsewhere_is_found(text: str, found: int, tmp_path: Path) -> None:
+    path = tmp_path / "unbalanced.ps1"
+    path.write_text(text)
+    assert len(Script(path).unbalanced_expressions) == found
