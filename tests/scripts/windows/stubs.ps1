@@ -1,5 +1,5 @@
 # Commands that only Windows has, played: they change the table `world` and tell each call.
-$world = @{ services = @{}; rules = @{}; tasks = @{}; fails_with = 0; exits = $false; keeps = $false; refuses_tasks = $false }
+$world = @{ services = @{}; rules = @{}; tasks = @{}; fails_with = 0; exits = $false; keeps = $false; refuses_tasks = $false; firewall = 'True'; local_rules = 'NotConfigured' }
 
 function Show-Call($text) { [Console]::Out.WriteLine("call: $text") }
 
@@ -72,7 +72,9 @@ function Remove-NetFirewallRule($Name) {
     $world.rules.Remove($Name)
 }
 
-function Get-NetFirewallProfile { [pscustomobject] @{ Name = 'Public'; Enabled = $true } }
+function Get-NetFirewallProfile($PolicyStore) {
+    [pscustomobject] @{ Name = 'Public'; Enabled = $world.firewall; AllowLocalFirewallRules = $world.local_rules }
+}
 
 function Get-ScheduledTask($TaskPath, $TaskName, $ErrorAction) {
     if ($world.tasks.ContainsKey($TaskName)) { [pscustomobject] @{ State = 'Ready' } }

@@ -57,6 +57,15 @@ class TestFirewall:
         assert [line.partition(":")[0] for line in ended.lines] == ["changed", "changed", "unchanged"]
         assert "Remove-NetFirewallRule sshd" not in ended.calls
 
+    @pytest.mark.parametrize(
+        ("before", "told"),
+        [("$world.firewall = 'False'", "is off"), ("$world.local_rules = 'False'", "pass over the rules")],
+    )
+    def test_what_makes_its_rules_idle_is_told(self, before: str, told: str, tmp_path: Path) -> None:
+        ended = run("firewall", tmp_path, {"openings": "tcp:9100"}, before=before)
+        assert [line.partition(":")[0] for line in ended.lines] == ["note", "changed"]
+        assert told in ended.lines[0]
+
 
 class TestTimer:
     SETTINGS = {"task": "prefect-backup", "schedule": "02:30", "fingerprint": "one"}  # noqa: RUF012 - never changed
