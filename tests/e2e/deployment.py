@@ -92,6 +92,18 @@ class Deployment(StackCommands):
         assert result.status != 0, f"`pulumi up` was expected to fail:\n{result.output}"
         return result.output
 
+    def declare_deployment(self, name: str, entrypoint: str, work_pool: str, settings: Mapping[str, str]) -> None:
+        """Write a deployment of one of our flows, `FLOW/NAME`, into the stack file; `settings` are further ones."""
+        declared = {
+            "entrypoint": entrypoint,
+            "sourceDirectory": "tests/e2e/flows",
+            "pullSteps[0].set_working_directory.directory": FLOWS,
+            "workPool": work_pool,
+            **settings,
+        }
+        for setting, value in declared.items():
+            self.config_set(f'deployments["{name}"].{setting}', value)
+
     # --- the hosts
 
     def processes(self, host: str) -> dict[str, int]:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import NewDeployment
-from tests.e2e.deployment import FLOWS, OLD, Deployment
+from tests.e2e.deployment import OLD, Deployment
 from tests.hosts.debian_host import BootHosts
 
 pytestmark = pytest.mark.timeout(1200)
 
 IMAGE, OTHER_IMAGE = "127.0.0.1:5000/flows:1", "127.0.0.1:5000/flows:2"
-DEPLOYMENT = 'deployments["greeting/contained"]'
 """Its path in the stack file."""
 # of the host's own Debian, with the Prefect that is installed there; afterwards Docker is gone again
 PUSH_IMAGE = f"""
@@ -59,12 +58,8 @@ def test_flows_of_a_docker_pool_run_in_containers_of_its_image(vps: Deployment) 
 def test_a_deployment_of_the_stack_file_runs_in_the_image_that_it_names(vps: Deployment) -> None:
     host = vps.hosts["vps"]
     host.run(f"docker tag {IMAGE} {OTHER_IMAGE} && docker push --quiet {OTHER_IMAGE} && docker rmi {OTHER_IMAGE}")
-    vps.config_set(f"{DEPLOYMENT}.entrypoint", "greeting.py:greet")
-    vps.config_set(f"{DEPLOYMENT}.sourceDirectory", "tests/e2e/flows")
-    vps.config_set(f"{DEPLOYMENT}.workPool", "images")
-    vps.config_set(f"{DEPLOYMENT}.pullSteps[0].set_working_directory.directory", FLOWS)
-    vps.config_set(f"{DEPLOYMENT}.parameters.name", "a deployment")
-    vps.config_set(f"{DEPLOYMENT}.jobVariables.image", OTHER_IMAGE)
+    settings = {"parameters.name": "a deployment", "jobVariables.image": OTHER_IMAGE}
+    vps.declare_deployment("greeting/contained", "greeting.py:greet", "images", settings)
     vps.up()
 
     flow_run = vps.run_deployment("greeting", "contained")
@@ -75,7 +70,7 @@ def test_a_deployment_of_the_stack_file_runs_in_the_image_that_it_names(vps: Dep
 
 
 def test_containers_stay_when_their_pool_goes(vps: Deployment) -> None:
-    vps.config_rm(DEPLOYMENT)
+    vps.config_rm('deployments["greeting/contained"]')
     vps.config_rm("workPools.images")
     vps.config_rm("workers.images")
     vps.up()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.deployment import DATABASE, FLOWS, NEW, OLD, SERVER, WORKER, Deployment, RecordProperty
+from tests.e2e.deployment import DATABASE, NEW, OLD, SERVER, WORKER, Deployment, RecordProperty
 from tests.e2e.outage import longest_outage
 from tests.engine.prefect_objects import FIRST_SECRET, KINDS
 from tests.engine.resources_stack import PROGRAM, ResourcesStack
@@ -18,7 +18,6 @@ from tests.hosts.https_client import HttpsClient
 from tests.waiting import wait_until
 from toolchain.stack import password
 
-REPORTING = 'deployments["reporting/nightly"]'
 """Its path in the stack file."""
 ENVIRONMENT = "/srv/reporting"
 ALL = {DATABASE, SERVER, WORKER, "nginx"}
@@ -70,14 +69,13 @@ def test_a_flow_of_a_user_runs_with_its_parameters(vps: Deployment) -> None:
 
 @pytest.mark.short
 def test_a_flow_has_libraries_in_an_environment_of_its_own(vps: Deployment) -> None:
-    host, packages = vps.hosts["vps"], "lib/python3.11/site-packages"
+    host = vps.hosts["vps"]
     host.run(f"python3 -m venv {ENVIRONMENT}")
+    packages = host.run(f"cd {ENVIRONMENT} && echo lib/python3*/site-packages").stdout.strip()
     host.write(f"{ENVIRONMENT}/{packages}/worker.pth", f"/opt/prefect/current/{WORKER}/{packages}\n")
     host.write(f"{ENVIRONMENT}/{packages}/sheets.py", "WORD = 'installed'\n")
-    vps.config_set(f"{REPORTING}.entrypoint", "reporting.py:report")
-    vps.config_set(f"{REPORTING}.sourceDirectory", "tests/e2e/flows")
-    vps.config_set(f"{REPORTING}.pullSteps[0].set_working_directory.directory", FLOWS)
-    vps.config_set(f"{REPORTING}.jobVariables.command", f"{ENVIRONMENT}/bin/python -m prefect.engine")
+    command = {"jobVariables.command": f"{ENVIRONMENT}/bin/python -m prefect.engine"}
+    vps.declare_deployment("reporting/nightly", "reporting.py:report", "default", command)
     vps.up()
 
     flow_run = vps.run_deployment("reporting", "nightly")

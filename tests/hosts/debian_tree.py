@@ -1,4 +1,7 @@
-"""The Debian 12 file tree that every test host starts from, and the way it gets its packages."""
+"""The file tree that every test host starts from, and the way it gets its packages.
+
+It is Debian 12, or the release named in $TEST_HOST_RELEASE: bookworm, trixie (13), jammy (Ubuntu 22.04), noble (24.04).
+"""
 
 import fcntl
 import hashlib
@@ -11,7 +14,11 @@ from pathlib import Path
 
 from tests.hosts.testbed import HostError, run_tool
 
-_RELEASE = "bookworm"
+_OURS = "bookworm"
+RELEASE = os.environ.get("TEST_HOST_RELEASE", _OURS)
+_UBUNTU = ("jammy", "noble")
+_UBUNTU_ARCHIVE = "http://archive.ubuntu.com/ubuntu"
+_COMPONENTS = "main universe" if RELEASE in _UBUNTU else "main"
 _PACKAGES = (
     "systemd",
     "systemd-sysv",
@@ -34,7 +41,7 @@ rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
 systemctl enable systemd-networkd.service
 apt-get clean
 """
-_CACHE = Path(__file__).parents[2] / ".local" / "test-cache" / "debian-12"
+_CACHE = Path(__file__).parents[2] / ".local" / "test-cache" / RELEASE
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _INDEX_VARIABLES = (
     "PIP_INDEX_URL",
@@ -60,7 +67,7 @@ def debian_tree() -> Path:
         HostError: debootstrap failed; the message ends with its last lines.
 
     """
-    recipe = hashlib.sha256(json.dumps([_RELEASE, _PACKAGES, _CUSTOMIZE]).encode()).hexdigest()
+    recipe = hashlib.sha256(json.dumps([RELEASE, _PACKAGES, _CUSTOMIZE]).encode()).hexdigest()
     tree = _CACHE / recipe[:16]
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
@@ -78,7 +85,7 @@ def package_settings() -> dict[str, str]:
     authorities and, for everything that reads them from there, /etc/environment.
     """
     files = {
-        "/etc/apt/sources.list": "".join(f"deb {uri} {suite} main\n" for uri, suite in _apt_sources()),
+        "/etc/apt/sources.list": "".join(f"deb {uri} {suite} {_COMPONENTS}\n" for uri, suite in _apt_sources()),
         "/etc/apt/apt.conf.d/90transport": _apt_transport(),
         "/etc/environment": "".join(f'{key}="{value}"\n' for key, value in package_environment().items()),
         str(_CA_BUNDLE): Path(os.environ.get("SSL_CERT_FILE", _CA_BUNDLE)).read_text(),
@@ -94,9 +101,11 @@ def package_environment() -> dict[str, str]:
 
 
 def _build(tree: Path) -> Path:
-    mirror = next(uri for uri, suite in _apt_sources() if suite == _RELEASE)
-    include = f"--include={','.join(_PACKAGES)}"
-    _isolated("debootstrap", "--variant=minbase", include, _RELEASE, str(tree), mirror)
+    mirror = next(uri for uri, suite in _apt_sources() if suite == RELEASE)
+    options = ["--variant=minbase", f"--include={','.join(_PACKAGES)}", f"--components={','.join(_COMPONENTS.split())}"]
+    # what Debian's debootstrap knows by name ends with the Ubuntu of its own time; all are set up alike
+    script = ["jammy"] if RELEASE in _UBUNTU else []
+    _isolated("debootstrap", *options, RELEASE, str(tree), mirror, *script)
     _isolated("chroot", str(tree), "bash", "-euc", _CUSTOMIZE)
     return tree
 
@@ -124,16 +133,18 @@ def _remove_trees() -> None:
 
 
 def _apt_sources() -> list[tuple[str, str]]:
-    """Return (URI, suite) of each of this machine's apt sources that serves our release."""
+    """Return (URI, suite) of each apt source of the release; Debian's are where this machine has those of its own."""
+    if RELEASE in _UBUNTU:
+        return [(_UBUNTU_ARCHIVE, f"{RELEASE}{part}") for part in ("", "-security", "-updates")]
     targets = run_tool("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)")
     sources = {tuple(line.split()) for line in targets.splitlines()}
-    found = sorted((uri, suite) for uri, suite in sources if suite.split("-")[0] == _RELEASE)
-    if not any(suite == _RELEASE for _, suite in found):
+    found = sorted((uri, suite) for uri, suite in sources if suite.split("-")[0] == _OURS)
+    if not any(suite == _OURS for _, suite in found):
         raise HostError(
-            f"This machine's apt has no index of Debian {_RELEASE}, so no test host can be built. "
-            f"Add {_RELEASE} under /etc/apt/sources.list.d if it is not there, then run: apt-get update"
+            f"This machine's apt has no index of Debian {_OURS}, so no test host can be built. "
+            f"Add {_OURS} under /etc/apt/sources.list.d if it is not there, then run: apt-get update"
         )
-    return found
+    return [(uri, suite.replace(_OURS, RELEASE)) for uri, suite in found]
 
 
 def _apt_transport() -> str:

@@ -13,6 +13,7 @@ import paramiko
 import pytest
 
 from tests.hosts.debian_host import BootHosts, DebianHost, booted_hosts
+from tests.hosts.debian_tree import RELEASE
 from tests.hosts.testbed import HostError, Testbed, open_testbed, run_tool
 from tests.waiting import wait_until
 
@@ -33,9 +34,9 @@ def ssh(debian_host: DebianHost) -> Iterator[paramiko.SSHClient]:
         yield client
 
 
-def test_a_host_boots_debian_12_without_a_failed_unit(debian_host: DebianHost) -> None:
+def test_a_host_boots_its_release_without_a_failed_unit(debian_host: DebianHost) -> None:
     assert debian_host.run("systemctl is-system-running").stdout.strip() == "running"
-    assert debian_host.run(". /etc/os-release; echo $ID $VERSION_ID").stdout.strip() == "debian 12"
+    assert debian_host.run(". /etc/os-release; echo $VERSION_CODENAME").stdout.strip() == RELEASE
     assert debian_host.is_active("ssh.service")
     assert not debian_host.is_active("absent.service")
 
