@@ -76,7 +76,7 @@ function Get-Lines($task) {
 # https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 function Get-CommandLine([string[]] $arguments) {
     $quoted = foreach ($argument in $arguments) {
-        if ($argument -match '^[^\s"]+\z') { $argument } else { '"' + ($argument -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"' }
+        if ($argument -match '^[^\s"]+\z') { $argument } else { '"' + ($argument -replace '(\\*)"', '$1$1\"' -replace '(\\+)\z', '$1$1') + '"' }
     }
     "$quoted"
 }

@@ -46,7 +46,8 @@ function delete {
         Remove-Directory $log
         $outcome = 'the data too'
     } elseif (Test-Data) {
-        $kept = "$root/kept/$([DateTime]::UtcNow.ToString('yyyy-MM-ddTHH-mm-ssZ'))"
+        # `s` is the same everywhere; any other format follows the calendar of the user, such as the Thai one
+        $kept = "$root/kept/$([DateTime]::UtcNow.ToString('s') -replace ':', '-')Z"
         New-Directory "$root/kept"
         Set-Access "$root/kept" $full_access
         Move-Directory $data $kept

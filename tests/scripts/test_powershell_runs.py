@@ -17,7 +17,7 @@ from components.platforms.windows_service import service_sid
 from tests.scripts.windows.stubbed_windows import NEEDS_POWERSHELL, POWERSHELL
 
 pytestmark = NEEDS_POWERSHELL
-ON_WINDOWS = pytest.mark.skipif(os.name != "nt", reason="paths with drives, junctions and programs of Windows")
+ON_WINDOWS = pytest.mark.skipif(os.name != "nt", reason="junctions and programs of Windows")
 IN_WINDOWS_POWERSHELL = pytest.mark.skipif(
     POWERSHELL != "powershell", reason="access lists are written by .NET Framework, which PowerShell 7 is not made with"
 )
@@ -27,6 +27,9 @@ function Set-Access { }
 function Get-Acl { [pscustomobject] @{ Sddl = 'the same' } }
 """
 """Access lists are Windows' own; what is right about them can only be seen there."""
+
+PATHS = "" if os.name == "nt" else "function Get-NativePath($path) { $path -replace '^/System32/' }"
+"""Paths without drives, which programs are taken for Windows' own by."""
 
 AWKWARD = [
     "",
@@ -38,6 +41,7 @@ AWKWARD = [
     "é 日本 🐛",
     "\u2019; exit 7",
     "-n",
+    "a last line that ends with a backslash\\\n",
     "x" * 100_000,
 ]
 
@@ -82,7 +86,6 @@ class TestBootstrap:
         assert run("").returncode == 1
 
 
-@ON_WINDOWS
 class TestPrograms:
     def started(self, program: str, arguments: list[str], *, text: str = "", limit: int = 60) -> tuple[int, str]:
         """Return the exit status of the script, and what the Python `program` printed or why it failed."""
@@ -95,7 +98,7 @@ class TestPrograms:
         }
         """
         prelude = (PLACE / "prelude.ps1").read_text()
-        ended = run(envelope({**settings, "told": json.dumps(arguments)}, f"{prelude}\n{script}"))
+        ended = run(envelope({**settings, "told": json.dumps(arguments)}, f"{prelude}\n{PATHS}\n{script}"))
         return ended.returncode, (ended.stdout or ended.stderr).decode()
 
     def test_arguments_arrive_as_they_are(self) -> None:
@@ -112,6 +115,7 @@ class TestPrograms:
     def test_errors_are_not_taken_for_output(self) -> None:
         assert self.started("import sys; print('told'); print('warned', file=sys.stderr)", []) == (0, "told")
 
+    @ON_WINDOWS
     def test_one_that_takes_too_long_is_ended(self) -> None:
         status, told = self.started("import time; time.sleep(60)", [], limit=1)
         assert status == 1
@@ -126,8 +130,8 @@ def told(root: Path, code: str, **settings: str) -> str:
     return ended.stdout.decode().strip()
 
 
-@ON_WINDOWS
 class TestDirectories:
+    @ON_WINDOWS
     def test_what_a_junction_leads_to_stays_when_the_junction_goes(self, tmp_path: Path) -> None:
         (tmp_path / "target").mkdir()
         (tmp_path / "target" / "kept").touch()

@@ -90,6 +90,11 @@ class TestEveryScript:
         found = re.findall(r"Invoke-Expression|\biex\b|\[ScriptBlock\]::Create", script.code, re.IGNORECASE)
         assert found == (["[ScriptBlock]::Create"] if script.path.stem in {"bootstrap", "list-drift"} else [])
 
+    def test_its_times_follow_nobodys_calendar(self, script: Script) -> None:
+        """Any format but `s` has the year 2569 where Windows speaks Thai, unless it is told otherwise."""
+        formats = re.findall(r"\.ToString\((.*?)\)", script.text.decode())
+        assert [one for one in formats if one != "'s'" and not one.endswith("$invariant")] == []
+
     def test_it_removes_directories_without_following_what_is_in_them(self, script: Script) -> None:
         assert "Remove-Item" not in script.code
 
