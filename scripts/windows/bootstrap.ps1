@@ -1,7 +1,9 @@
 # The only text that travels on a command line: it reads a payload from standard input, proves that it is whole, makes a
 # variable of each setting, and calls the function of the script that `$function` names.
 $ErrorActionPreference = 'Stop'
+# what PowerShell itself tells beside the output, such as that it waits for a service, arrives as XML among the errors
 $ProgressPreference = 'SilentlyContinue'
+$WarningPreference = 'SilentlyContinue'
 Set-StrictMode -Version 2.0
 if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
     'error: PowerShell is in a constrained language mode here, so no script can run. Exempt the SSH user from the policy (AppLocker or App Control).'

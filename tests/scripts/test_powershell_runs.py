@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from components.platforms.powershell import PLACE, command, envelope
+from components.platforms.contract import LastRun
+from components.platforms.powershell import PLACE, command, drift_question, envelope, payload
 from components.platforms.windows_service import service_sid
 from tests.scripts.windows.stubbed_windows import NEEDS_POWERSHELL, POWERSHELL
 
@@ -65,6 +66,10 @@ class TestBootstrap:
 
     def test_what_a_script_leaves_over_is_not_printed(self) -> None:
         assert run(envelope({}, "function create { 'left over' }")).stdout == b""
+
+    def test_what_commands_warn_of_is_no_xml_among_the_errors(self) -> None:
+        ended = run(envelope({}, "function create { Write-Warning 'Waiting for service'; throw 'error: no room.' }"))
+        assert ended.stderr.strip() == b"error: no room."
 
     def test_a_failure_is_told_plainly(self) -> None:
         ended = run(envelope({}, "function create { throw 'error: no room. Make some.' }"))
@@ -207,3 +212,54 @@ class TestFile:
         for _ in range(2):
             assert run(payload, "delete").returncode == 0
             assert not (tmp_path / "a.conf").exists()
+
+
+class TestDrift:
+    STUBS = """
+    function Test-Access($path, $entries) { $true }
+    function Get-ScheduledTask($TaskPath, $TaskName, $ErrorAction) {
+        if ($TaskName -ne 'gone') { [pscustomobject] @{ State = 'Ready' } }
+    }
+    """
+
+    def asked(self, *runs: LastRun) -> dict[str, dict[str, str]]:
+        """Return what PowerShell answers to the question that is asked of these."""
+        question = json.loads(drift_question(runs).stdin)
+        ended = run(envelope(question["settings"], f"{question['script']}\n{self.STUBS}"), "drift")
+        assert (ended.returncode, ended.stderr) == (0, b"")
+        answer: dict[str, dict[str, str]] = json.loads(ended.stdout)
+        return answer
+
+    def file(self, name: str, path: Path, content: str) -> LastRun:
+        settings = {"root": "", "path": path.as_posix(), "readers": "", "content": content}
+        return LastRun(name=name, create="", stdin=payload("file", settings))
+
+    def timer(self, task: str) -> LastRun:
+        texts = [(PLACE / f"{name}.ps1").read_text() for name in ("prelude", "timer")]
+        settings = {"root": "D:/a b", "task": task, "schedule": "", "fingerprint": ""}
+        return LastRun(name=task, create="", stdin=envelope(settings, "\n".join([*texts, self.STUBS])))
+
+    def test_of_nothing_there_is_none(self) -> None:
+        assert self.asked() == {"differences": {}, "failures": {}}
+
+    def test_what_differs_is_told_by_its_name(self, tmp_path: Path) -> None:
+        (tmp_path / "same").write_bytes("é\n".encode())
+        (tmp_path / "changed").write_text("b")
+        files = [
+            self.file(f"the {name} file", tmp_path / name, content)
+            for name, content in (("same", "é\n"), ("changed", "a"), ("none", "a"))
+        ]
+        assert self.asked(*files, self.timer("there"), self.timer("gone")) == {
+            "differences": {
+                "the changed file": f"{(tmp_path / 'changed').as_posix()}: content",
+                "the none file": f"{(tmp_path / 'none').as_posix()}: missing",
+                "gone": "gone: missing",
+            },
+            "failures": {},
+        }
+
+    def test_one_that_cannot_be_looked_at_hides_no_other(self) -> None:
+        broken = LastRun(name="broken", create="", stdin=envelope({}, "function drift { $nobody_set_this }"))
+        answer = self.asked(broken, self.timer("gone"))
+        assert list(answer["differences"]) == ["gone"]
+        assert "nobody_set_this" in answer["failures"]["broken"]

@@ -149,6 +149,17 @@ class TestEveryCalledScript:
         assert SETTINGS[script.path.stem] & TAKEN == set()
 
 
+def test_nothing_is_told_beside_the_errors_which_would_make_them_xml() -> None:
+    bootstrap = (PLACE / "bootstrap.ps1").read_text(encoding="ascii")
+    for stream in ("Progress", "Warning"):
+        assert f"${stream}Preference = 'SilentlyContinue'" in bootstrap
+
+
+def test_standard_input_is_the_payload_s_alone() -> None:
+    """PowerShell reads it line by line itself, beside the bootstrap, if that speaks of `$input`."""
+    assert "$input" not in (PLACE / "bootstrap.ps1").read_text(encoding="ascii").lower()
+
+
 def test_every_check_of_the_preflight_is_there() -> None:
     preflight = Script(PLACE / "preflight.ps1")
     (listed,) = re.findall(r"foreach \(\$check in (.+)\) \{", preflight.text.decode())
