@@ -155,7 +155,7 @@ def test_nothing_is_told_beside_the_errors_which_would_make_them_xml() -> None:
         assert f"${stream}Preference = 'SilentlyContinue'" in bootstrap
 
 
-def test_standard_input_is_the_payload_s_alone() -> None:
+def test_standard_input_is_left_to_the_payload() -> None:
     """PowerShell reads it line by line itself, beside the bootstrap, if that speaks of `$input`."""
     assert "$input" not in (PLACE / "bootstrap.ps1").read_text(encoding="ascii").lower()
 
