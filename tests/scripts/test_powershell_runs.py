@@ -52,6 +52,22 @@ def run(payload: str, function: str = "create") -> subprocess.CompletedProcess[b
     return subprocess.run(words, input=payload.encode("ascii"), capture_output=True, check=False, timeout=60)
 
 
+def test_powershell_itself_can_parse_every_script() -> None:
+    scripts = [path.as_posix() for path in PLACE.parent.rglob("*.ps1")]
+    code = """
+    function create {
+        foreach ($file in [string[]] (ConvertFrom-Json $files)) {
+            $tokens = $found = $null
+            $null = [Management.Automation.Language.Parser]::ParseFile($file, [ref] $tokens, [ref] $found)
+            foreach ($one in $found) { [Console]::Out.WriteLine("$file, $($one.Extent.StartLineNumber): $one") }
+        }
+    }
+    """
+    ended = run(envelope({"files": json.dumps(scripts)}, code))
+    assert len(scripts) > 20
+    assert (ended.returncode, ended.stdout.decode(), ended.stderr) == (0, "", b"")
+
+
 class TestBootstrap:
     @pytest.mark.parametrize("value", AWKWARD, ids=lambda value: value[:12])
     def test_a_setting_arrives_unchanged_and_is_not_run(self, value: str) -> None:

@@ -14,6 +14,7 @@ from tests.scripts.powershell_commands import COMMANDS, GIVEN, PROGRAMS, SETTING
 from tests.settings.stack_file import CHECKOUT
 
 PLACE = CHECKOUT / "scripts" / "windows"
+BOOTSTRAP = Script(PLACE / "bootstrap.ps1")
 PRELUDE = Script(PLACE / "prelude.ps1")
 SCRIPTS = [Script(path) for path in sorted(PLACE.glob("*.ps1"))]
 CALLED = [script for script in SCRIPTS if script.path.stem not in {"bootstrap", "list-drift", "prelude"}]
@@ -146,18 +147,17 @@ class TestEveryCalledScript:
         assert script.path.stem in others | {"file"}
 
     def test_its_settings_can_be_variables(self, script: Script) -> None:
-        assert SETTINGS[script.path.stem] & TAKEN == set()
+        assert SETTINGS[script.path.stem] & (TAKEN | BOOTSTRAP.set_variables) == set()
 
 
 def test_nothing_is_told_beside_the_errors_which_would_make_them_xml() -> None:
-    bootstrap = (PLACE / "bootstrap.ps1").read_text(encoding="ascii")
     for stream in ("Progress", "Warning"):
-        assert f"${stream}Preference = 'SilentlyContinue'" in bootstrap
+        assert f"${stream}Preference = 'SilentlyContinue'" in BOOTSTRAP.text.decode()
 
 
 def test_standard_input_is_left_to_the_payload() -> None:
     """PowerShell reads it line by line itself, beside the bootstrap, if that speaks of `$input`."""
-    assert "$input" not in (PLACE / "bootstrap.ps1").read_text(encoding="ascii").lower()
+    assert "input" not in BOOTSTRAP.variables
 
 
 def test_every_check_of_the_preflight_is_there() -> None:
