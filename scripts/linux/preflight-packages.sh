@@ -232,7 +232,7 @@ check_postgresql() {
   if [ -z "$found" ]; then
     finding "PostgreSQL${major:+ $major} is not on offer on this host. Choose another: pulumi config set --path postgres.version VERSION, or give its package source."
   elif [ "$(printf '%s\n' 14.9 "$found" | sort -V | head -n 1)" != 14.9 ]; then
-    finding "PostgreSQL $found is on offer on this host, but Prefect needs 14.9 or newer. Choose another: pulumi config set --path postgres.version 16"
+    finding "PostgreSQL $found is on offer on this host, but Prefect needs 14.9 or newer. Read the package index again, which may be old: apt-get update, or dnf makecache --refresh. Or choose another: pulumi config set --path postgres.version 16"
   fi
 }
 

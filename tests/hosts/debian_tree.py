@@ -39,6 +39,7 @@ chmod 440 /etc/sudoers.d/ops
 chmod 644 /etc/hostname /etc/resolv.conf
 rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
 systemctl enable systemd-networkd.service
+apt-get update --quiet
 apt-get clean
 """
 _CACHE = Path(__file__).parents[2] / ".local" / "test-cache" / RELEASE
@@ -85,8 +86,7 @@ def package_settings() -> dict[str, str]:
     authorities and, for everything that reads them from there, /etc/environment.
     """
     files = {
-        "/etc/apt/sources.list": "".join(f"deb {uri} {suite} {_COMPONENTS}\n" for uri, suite in _apt_sources()),
-        "/etc/apt/apt.conf.d/90transport": _apt_transport(),
+        **_apt_settings(),
         "/etc/environment": "".join(f'{key}="{value}"\n' for key, value in package_environment().items()),
         str(_CA_BUNDLE): Path(os.environ.get("SSL_CERT_FILE", _CA_BUNDLE)).read_text(),
     }
@@ -106,6 +106,8 @@ def _build(tree: Path) -> Path:
     # what Debian's debootstrap knows by name ends with the Ubuntu of its own time; all are set up alike
     script = ["jammy"] if RELEASE in _UBUNTU else []
     _isolated("debootstrap", *options, RELEASE, str(tree), mirror, *script)
+    for path, content in _apt_settings().items():
+        tree.joinpath(path.lstrip("/")).write_text(content)
     _isolated("chroot", str(tree), "bash", "-euc", _CUSTOMIZE)
     return tree
 
@@ -145,6 +147,13 @@ def _apt_sources() -> list[tuple[str, str]]:
             f"Add {_OURS} under /etc/apt/sources.list.d if it is not there, then run: apt-get update"
         )
     return [(uri, suite.replace(_OURS, RELEASE)) for uri, suite in found]
+
+
+def _apt_settings() -> dict[str, str]:
+    return {
+        "/etc/apt/sources.list": "".join(f"deb {uri} {suite} {_COMPONENTS}\n" for uri, suite in _apt_sources()),
+        "/etc/apt/apt.conf.d/90transport": _apt_transport(),
+    }
 
 
 def _apt_transport() -> str:

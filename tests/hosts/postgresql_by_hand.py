@@ -13,9 +13,9 @@ set -eu
 mkdir -p /etc/postgresql-common/createcluster.d
 echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/prefect-selfhost.conf
 apt-get update --quiet --quiet
-apt-get install --quiet --quiet --yes --no-install-recommends postgresql-15 >/dev/null
+apt-get install --quiet --quiet --yes --no-install-recommends postgresql >/dev/null
 install -d /opt/prefect /etc/prefect/postgresql /var/lib/prefect
-ln -s /usr/lib/postgresql/15/bin /opt/prefect/postgresql
+ln -s /usr/lib/postgresql/*/bin /opt/prefect/postgresql
 install -d -m 0700 -o postgres -g postgres /var/lib/prefect/postgresql
 runuser -u postgres -- /opt/prefect/postgresql/initdb --pgdata /var/lib/prefect/postgresql --username postgres \
     --encoding UTF8 --locale C --no-sync >/dev/null

@@ -173,11 +173,13 @@ def test_it_works_again_after_a_reboot_before_there_is_a_network(site: Site) -> 
 
 def test_every_port_of_sshd_stays_open(site: Site) -> None:
     more = "/etc/ssh/sshd_config.d/more.conf"
-    site.host.run(f"printf 'Port 22\\nPort 2222\\n' >{more}; systemctl restart ssh")
+    # of a release whose ports systemd opens, by its generator for what sshd is told, the socket is restarted too
+    restart = "systemctl daemon-reload; systemctl try-restart ssh.socket; systemctl restart ssh"
+    site.host.run(f"printf 'Port 22\\nPort 2222\\n' >{more}; {restart}")
     status, told = site.run_again()
     assert status == 0, told
     assert site.from_the_machine() == {22, 80, 443, 2222}
-    site.host.run(f"rm {more}; systemctl restart ssh")
+    site.host.run(f"rm {more}; {restart}")
     site.run_again()
     assert site.from_the_machine() == {22, 80, 443}
 

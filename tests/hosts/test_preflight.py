@@ -169,8 +169,10 @@ class TestWhereSoftwareComesFrom:
             host,
             "mkdir -p /root/.config/pip; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
             " -subj /CN=nobody -keyout /root/key.pem -out /root/ca.pem 2>/dev/null;"
-            "printf '[global]\\ncert = /root/ca.pem\\n' >/root/.config/pip/pip.conf",
-            "rm -r /root/.config/pip",
+            "printf '[global]\\ncert = /root/ca.pem\\n' >/root/.config/pip/pip.conf;"
+            # which comes before it, and which Ubuntu's sudo reads
+            "sed --in-place=.before /^PIP_CERT=/d /etc/environment",
+            "rm -r /root/.config/pip; mv /etc/environment.before /etc/environment",
         ):
             told = finding(host, "preflight-packages", packages=PACKAGES)
         assert "CERTIFICATE_VERIFY_FAILED" in told
@@ -208,7 +210,8 @@ class TestWhereSoftwareComesFrom:
     def test_a_python_or_a_postgresql_that_is_nowhere(self, host: DebianHost) -> None:
         pins = "/etc/apt/preferences.d/pins"
         pin = "Package: python3-venv postgresql*\\nPin: release *\\nPin-Priority: -1\\n"
-        remove = "dpkg --purge --force-depends python3-venv python3.11-venv >/dev/null 2>&1"
+        venv = "dpkg-query --show --showformat='${Package} ' 'python3*-venv'"
+        remove = f"dpkg --purge --force-depends $({venv}) >/dev/null 2>&1"
         restore = f"{INSTALL} python3-venv >/dev/null"
         with changed(host, remove, restore):
             assert preflight(host, "preflight-packages", packages=PACKAGES)[0] == 0, "what is on offer is not missing"
