@@ -21,7 +21,7 @@ main() {
   done
   hours=$((($(date +%s) - $(stat --format %Y "$configuration")) / 3600))
   [ "$hours" -lt "$BACKUP_ALERT_AFTER_HOURS" ] || too_old "there is no good backup, though backups were set up $hours hours ago"
-  echo "there is no backup yet; the first must be made within $BACKUP_ALERT_AFTER_HOURS hours"
+  echo "there is no good backup yet; the first must be made within $BACKUP_ALERT_AFTER_HOURS hours"
 }
 
 too_old() {

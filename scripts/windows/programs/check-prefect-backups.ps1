@@ -20,5 +20,5 @@ Complete-Program {
     }
     $hours = [Math]::Floor(([DateTime]::UtcNow - (Get-Item -LiteralPath "$configuration/backups.env").LastWriteTimeUtc).TotalHours)
     Test-Hours $hours "there is no good backup, though backups were set up $hours hours ago"
-    Write-Line "there is no backup yet; the first must be made within $limit hours"
+    Write-Line "there is no good backup yet; the first must be made within $limit hours"
 }
