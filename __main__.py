@@ -117,6 +117,11 @@ runtimes = {
     if host.name in settings.prefect_hosts
 }
 
+drained = {
+    worker.name: drain_before_another_password(worker, runtimes[worker.host], secrets.auth_string)
+    for worker in settings.workers
+}
+
 server = PrefectServerHost(
     "server",
     PrefectServerHostArgs(
@@ -128,10 +133,7 @@ server = PrefectServerHost(
         backups=backups,
         public_variables=public_url_variables(settings.nginx) if settings.nginx else {},
         auth_string=secrets.auth_string,
-        drained=[
-            drain_before_another_password(worker, runtimes[worker.host], secrets.auth_string)
-            for worker in settings.workers
-        ],
+        drained=[*drained.values()],
         encryption_key=secrets.encryption_key,
     ),
 )
@@ -193,6 +195,7 @@ workers = {
             settings=worker,
             runtime=runtimes[worker.host],
             server=server,
+            drained=drained[worker.name],
             proxy=proxy,
             pool=pools[worker.work_pool],
         ),

@@ -96,6 +96,8 @@ class PrefectServerHost(pulumi.ComponentResource):
                 "secrets",
                 secrets,
                 secret_values.apply(lambda known: on.environment_file(server_secrets(**known))),
+                # a server that is restarted meanwhile goes on with the password that flow runs use
+                after=args.drained,
             ),
         ]
         if database.ca_certificate:

@@ -23,6 +23,8 @@ class PrefectWorkerHostArgs:
     settings: WorkerSettings
     runtime: PrefectRuntime
     server: PrefectServerHost
+    drained: Step
+    """Flow runs that use another password have ended; it compares the file of secrets, which is written after it."""
     proxy: NginxProxy | None = None
     """Through which workers on other hosts than the server's come; None where they need none."""
     pool: WorkPool
@@ -81,7 +83,7 @@ class PrefectWorkerHost(pulumi.ComponentResource):
         files = [
             on.file("program", worker_program(platform, worker.name)),
             on.file("settings", settings),
-            on.file("secrets", secrets, _secrets(platform, args.server.auth_string)),
+            on.file("secrets", secrets, _secrets(platform, args.server.auth_string), after=[args.drained]),
         ]
         if proxy and ca:
             files.append(on.file("certificate-authority", ca, proxy.ca_certificate))

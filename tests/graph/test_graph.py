@@ -109,7 +109,9 @@ def test_the_checks_come_first_and_nothing_touches_a_host_before_it_is_ready(gra
         ("postgres-database", {"postgres-role"}),
         ("postgres-pg-trgm", {"postgres-database", "postgres-backup-role", "postgres-monitoring-role"}),
         ("server-migration", {"postgres-pg-trgm", "this-machine-prefect-install", "server-settings", "server-secrets"}),
+        ("server-secrets", {"worker-default-drain"}),
         ("server-service", {"server-migration", "server-settings", "server-secrets", "worker-default-drain"}),
+        ("worker-default-secrets", {"worker-default-drain"}),
         ("pool-default-pool", {"server-service"}),
         ("secrets-token", {"server-service"}),
         (

@@ -25,8 +25,8 @@ from tests.waiting import wait_until
 UNIT = "prefect-postgresql"
 SOCKET = "/run/prefect/postgresql"
 IN_FORCE = "/etc/prefect/postgresql/postgresql.conf"
-ADDED_BY_A_MINOR_RELEASE = {"file_extend_method", "restrict_nonsystem_relation_kind"}
-"""Settings that the first of a version does not have yet."""
+ADDED_BY_A_MINOR_RELEASE = {"file_extend_method", "output_plugin_libraries", "restrict_nonsystem_relation_kind"}
+"""Settings that not every server of a version has."""
 
 PREFECT_CONNECTS = """
 import asyncio
