@@ -71,7 +71,7 @@ class TestRestore:
 
     def test_a_damaged_file_is_refused_and_changes_nothing(self, backups: Backups, server: str) -> None:
         damaged, process = backups.make(), backups.host.run(f"systemctl show -P MainPID {server}").stdout
-        backups.host.run(f"printf X | dd of={damaged}/prefect.dump bs=1 seek=3000 conv=notrunc status=none")
+        backups.host.run(f"truncate --size=-1000 {damaged}/prefect.dump")
         told = backups.restore(f"{damaged}/prefect.dump")
         backups.host.run(f"cd {damaged}; sha256sum prefect.dump contents >SHA256SUMS")
         told += backups.restore(f"{damaged}/prefect.dump")
