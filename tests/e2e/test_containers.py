@@ -11,7 +11,6 @@ from tests.hosts.debian_host import BootHosts
 pytestmark = pytest.mark.timeout(1200)
 
 IMAGE, OTHER_IMAGE = "127.0.0.1:5000/flows:1", "127.0.0.1:5000/flows:2"
-"""Its path in the stack file."""
 # of the host's own Debian, with the Prefect that is installed there; afterwards Docker is gone again
 PUSH_IMAGE = f"""
 set -euo pipefail

@@ -18,7 +18,6 @@ from tests.hosts.https_client import HttpsClient
 from tests.waiting import wait_until
 from toolchain.stack import password
 
-"""Its path in the stack file."""
 ENVIRONMENT = "/srv/reporting"
 ALL = {DATABASE, SERVER, WORKER, "nginx"}
 
