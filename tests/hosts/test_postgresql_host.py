@@ -238,8 +238,9 @@ def test_backups_read_everything_and_write_nothing(postgres: Postgres) -> None:
     dump = f"runuser -u postgres -- pg_dump -h {SOCKET} -U prefect_backup prefect"
     assert "COPY public.flow" in postgres.host.run(dump).stdout
     command = f"psql -Xw -h {SOCKET} -U prefect_backup -d prefect -c"
-    written = postgres.host.run(f"runuser -u postgres -- {command} 'TRUNCATE flow'", check=False)
-    assert "permission denied for table flow" in written.stderr
+    for statement, what in (("TRUNCATE flow", "table flow"), ("CREATE TABLE mine ()", "schema public")):
+        written = postgres.host.run(f"runuser -u postgres -- {command} '{statement}'", check=False)
+        assert f"permission denied for {what}" in written.stderr
     other_user = postgres.host.run(f"runuser -u prefect -- {command} 'SELECT 1'", check=False)
     assert "Peer authentication failed" in other_user.stderr
     postgres.query("DROP TABLE flow", database="prefect")
