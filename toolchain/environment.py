@@ -35,8 +35,12 @@ def settings(layout: Layout, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def file_backend(layout: Layout) -> str:
-    """Tell the URL of the backend in the checkout."""
-    return f"file://{layout.state}"
+    """Tell the URL of the backend in the checkout.
+
+    It keeps no attributes beside its files: those are not replaced at once as the files are, and after one that was cut
+    off by a kill no command could open the stack. https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener
+    """
+    return f"file://{layout.state}?metadata=skip"
 
 
 def uses_file_backend(layout: Layout, environ: Mapping[str, str]) -> bool:

@@ -84,6 +84,8 @@ def test_the_next_up_completes_and_nothing_is_left_over(interrupted: Stack) -> N
     assert interrupted.outputs()["canaryRuns"] == {"default": "COMPLETED"}
     assert interrupted.preview() == {}
     assert "pending_operations" not in interrupted.state(), "Pulumi warns of interrupted operations for ever"
+    attributes = list(interrupted.layout.state.rglob("*.attrs"))
+    assert not attributes, "they are not replaced at once: no command opens a stack with one that a kill has cut off"
     assert set(interrupted.processes()) == {interrupted.supervisor(), *interrupted.services().values()}
     assert {path.name for path in interrupted.host.iterdir()} <= {
         "configuration",

@@ -27,7 +27,7 @@ def test_without_any_setting_state_plugins_and_passphrase_are_in_the_checkout(la
         "PULUMI_HOME": str(layout.root / ".local" / "pulumi"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_RUN_PROGRAM": "true",
-        "PULUMI_BACKEND_URL": f"file://{layout.root}/.local/state",
+        "PULUMI_BACKEND_URL": f"file://{layout.root}/.local/state?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.root / ".local" / "passphrase"),
     }
 
