@@ -24,6 +24,9 @@ _HOUR, _MINUTE = "([01]?[0-9]|2[0-3])", "[0-5][0-9]"
 SCHEDULE = rf"({_DAY}((\.\.|,){_DAY})* )?{_HOUR}(,{_HOUR})*:{_MINUTE}(:00)?"
 """What can be said of times here, of what systemd.time(7) can say."""
 
+WEEKLY = "Mon 00:00"
+"""What `weekly` is in systemd.time(7)."""
+
 SYSTEM = "S-1-5-18"
 """The account of the system, by its SID. It has no password and no limits on this host."""
 
@@ -37,6 +40,7 @@ def times(schedule: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Raises:
         ValueError: it is nothing that Task Scheduler can be told.
     """
+    schedule = WEEKLY if schedule == "weekly" else schedule
     if not re.fullmatch(SCHEDULE, schedule):
         raise ValueError(f"{schedule!r} is no time that Task Scheduler can be told")
     days, _, clock = schedule.rpartition(" ")
@@ -95,7 +99,8 @@ def task_xml(task: ScheduledTask, command: Sequence[str]) -> str:
 def command(runner: str, task: ScheduledTask) -> list[str]:
     """Return what Task Scheduler runs: PowerShell and `runner`, which looks after the program of `task`."""
     options = ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", native(runner)]
-    return ["powershell.exe", *options, task.name, str(task.time_limit_seconds), *task.command, *task.on_failure]
+    alert = [word for program in task.on_failure for word in ("-on_failure", program)]
+    return ["powershell.exe", *options, *alert, task.name, str(task.time_limit_seconds), *task.command]
 
 
 def _add(parent: ElementTree.Element, *names: str) -> ElementTree.Element:

@@ -22,12 +22,13 @@ def postgresql_version(report: str, locked: str) -> str:
 
 
 def ca_certificate(report: str) -> str:
-    """Return the authority's certificate, in PEM, from what scripts/linux/create-postgresql-certificate.sh prints.
+    """Return the authority's certificate, in PEM, from what the script create-postgresql-certificate prints.
 
     Raises:
         ValueError: there is none.
     """
-    found = re.search(r"-----BEGIN CERTIFICATE-----\n.+?\n-----END CERTIFICATE-----\n", report, re.DOTALL)
+    lines = report.replace("\r\n", "\n")
+    found = re.search(r"-----BEGIN CERTIFICATE-----\n.+?\n-----END CERTIFICATE-----\n", lines, re.DOTALL)
     if found is None:
         raise ValueError(f"the script create-postgresql-certificate printed no certificate, but: {report!r}")
     return found[0]

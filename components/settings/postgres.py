@@ -163,8 +163,10 @@ def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
     local = chosen is not None and chosen.is_here
     on_linux = not local and (chosen is None or chosen.windows is None)
     if not on_linux:
-        for key in ("version", "aptSource", "monitoringFrom"):
+        for key in ("version", "aptSource"):
             table.refuse(key, "only for a cluster on a Linux host")
+    if local:
+        table.refuse("monitoringFrom", "only for a cluster on a Linux or Windows host")
     version = _version(table) if on_linux else None
     return PostgresSettings(
         host=host,
@@ -175,7 +177,7 @@ def _cluster(table: Table, hosts: tuple[HostSettings, ...]) -> PostgresSettings:
         apt_source=_apt_source(table, version) if on_linux else None,
         memory_mib=table.optional_integer("memoryMib", minimum=256, maximum=16 * 1024**2),
         settings=_settings(table, EMBEDDED_VERSION if local else version),
-        monitoring_from=_monitoring_from(table) if on_linux else (),
+        monitoring_from=() if local else _monitoring_from(table),
     )
 
 

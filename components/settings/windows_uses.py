@@ -26,7 +26,7 @@ def check_uses(
         python_users = [*(["server"] if name in server.hosts else [])]
         python_users += [f"workers.{worker.name}" for worker in workers if worker.host == name]
         _check_python(problems, name, programs, python_users)
-    _check_network(problems, windows, postgres, server, workers)
+    _check_network(problems, windows, server, workers)
 
 
 def _check_database(problems: Problems, name: str, programs: WindowsPrograms, postgres: PostgresSettings) -> None:
@@ -49,15 +49,10 @@ def _check_python(problems: Problems, name: str, programs: WindowsPrograms, user
 def _check_network(
     problems: Problems,
     windows: Collection[str],
-    postgres: PostgresSettings,
     server: ServerSettings,
     workers: Sequence[WorkerSettings],
 ) -> None:
-    """Note what would have to come over the network, where nothing on Windows shows a certificate."""
-    for host in server.hosts:
-        if postgres.host in windows and host != postgres.host:
-            allowed = f"{postgres.host}: PostgreSQL on Windows serves its own host alone; or a database on a Linux host"
-            problems.add_of_wrong_type("server.hosts", f"is {host}", allowed, postgres.host, element="[0]")
+    """Note what would have to come over the network, where no proxy on Windows shows a certificate."""
     for worker in workers:
         for host in {*server.hosts} & {*windows} - {worker.host}:
             allowed = f"{host}: a Prefect server on Windows serves its own host alone; or a server on a Linux host"

@@ -14,7 +14,7 @@ function create {
     New-Directory "$cluster.new"
     # initdb takes the rights of administrators from itself, so that the user must have some of their own for a while
     $user = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-    $for_service = "$full_access(A;OICI;FA;;;$(Get-ServiceSid))"
+    $for_service = "$full_access(A;OICI;FA;;;$(Get-ServiceSid $service))"
     Set-Access "$cluster.new" "$for_service(A;OICI;FA;;;$user)"
     New-Directory "$configuration/postgresql"
     $password = Get-RandomPassword
@@ -29,12 +29,6 @@ function create {
     Set-Access "$cluster.new" $for_service
     Move-Directory "$cluster.new" $cluster
     changed "made a cluster in $cluster"
-}
-
-# Get-ServiceSid: of the account that the service will have, which is known before it is there
-function Get-ServiceSid {
-    if ("$(Invoke-Program 'sc.exe' @('showsid', $service))" -notmatch 'S-1-5-80(-\d+){5}') { fail "sc.exe showsid $service told no SID." }
-    $Matches[0]
 }
 
 # until Pulumi sets the wished one

@@ -16,7 +16,7 @@ function create {
 
 function Test-Role($role) { " $roles ".Contains(" $role ") }
 
-# 17763 is Windows Server 2019; its own OpenSSH is too old, which is told apart
+# 17763 is Windows Server 2019, which has the .NET 4.7.2 that certificates need; its OpenSSH is too old, which is told apart
 function Test-System {
     $system = Get-CimInstance -ClassName Win32_OperatingSystem
     if ([int] $system.BuildNumber -lt 17763) { finding "$($system.Caption) is not supported. Use Windows Server 2022 or 2025, or 2019 with a newer OpenSSH." }

@@ -265,6 +265,12 @@ function Get-ServiceState($name) {
     if ($found) { "$($found.Status)" } else { '' }
 }
 
+# Get-ServiceSid NAME: of the account that a service has or will have, which is known before it is there
+function Get-ServiceSid($name) {
+    if ("$(Invoke-Program 'sc.exe' @('showsid', $name))" -notmatch 'S-1-5-80(-\d+){5}') { fail "sc.exe showsid $name told no SID." }
+    $Matches[0]
+}
+
 # Get-Definition NAME: what a service is to be, as its file tells
 function Get-Definition($name) { ConvertFrom-Json (Read-File "$configuration/services/$name.json") }
 

@@ -1,6 +1,8 @@
 """The whole program on one Windows server: which scripts it runs there, with which settings, and who may read what."""
 
+import itertools
 import json
+from typing import Any
 
 import pytest
 
@@ -29,12 +31,43 @@ def graph() -> Graph:
     return record(stack_file(hosts={"windows-1": {**HOST, "tunnelPort": free_port()}}))
 
 
+@pytest.fixture(scope="module")
+def serving() -> Graph:
+    """Give a stack whose database, on Windows, serves Prefect on Linux and somebody who looks."""
+    linux = {"platform": "linux", "address": "203.0.113.11", "privateAddress": "10.0.0.11", "hostKey": "ssh-ed25519 A"}
+    windows = {key: value for key, value in HOST.items() if key != "python"}
+    hosts: dict[str, dict[str, Any]] = {
+        "windows-1": {**windows, "privateAddress": "10.0.0.10"},
+        "linux-1": linux,
+    }
+    ports = itertools.count(free_port(), 20)
+    return record(
+        stack_file(
+            hosts={name: {**host, "tunnelPort": next(ports)} for name, host in hosts.items()},
+            postgres={"host": "windows-1", "monitoringFrom": ["10.0.9.0/24"]},
+            server={"hosts": ["linux-1"]},
+            workers={"default": {"host": "linux-1"}},
+            nginx={"publicUrl": "https://prefect.example.com"},
+            databaseMonitoringPassword="watch-3c1de09a77f2",
+        )
+    )
+
+
 def steps(graph: Graph) -> dict[str, Arrived]:
-    """Return what arrives on the host, by the resource that sends it."""
+    """Return what arrives on the Windows host, by the resource that sends it."""
     return {
         resource.name: read(text(resource.inputs["stdin"]).encode())
         for resource in graph.resources.values()
-        if resource.type == "command:remote:Command"
+        if resource.type == "command:remote:Command" and resource.inputs["create"].startswith("powershell.exe ")
+    }
+
+
+def contents(graph: Graph) -> dict[str, str]:
+    """Return the files that are written on the Windows host, by name."""
+    return {
+        arrived.settings["path"].rpartition("/")[2]: arrived.settings["content"]
+        for arrived in steps(graph).values()
+        if script_of(arrived) == "file"
     }
 
 
@@ -43,16 +76,17 @@ def script_of(arrived: Arrived) -> str:
     return name
 
 
-def test_every_script_gets_all_the_settings_that_it_reads(graph: Graph) -> None:
+def test_every_script_gets_all_the_settings_that_it_reads(graph: Graph, serving: Graph) -> None:
     """A variable that nobody set ends a script: PowerShell is strict there."""
     missing = {
-        name: (SETTINGS[script_of(arrived)] | GIVEN) - arrived.settings.keys() for name, arrived in steps(graph).items()
+        name: (SETTINGS[script_of(arrived)] | GIVEN) - arrived.settings.keys()
+        for name, arrived in [*steps(graph).items(), *steps(serving).items()]
     }
     assert {name: settings for name, settings in missing.items() if settings} == {}
 
 
-def test_every_script_that_a_stack_needs_is_there(graph: Graph) -> None:
-    ran = {script_of(arrived) for arrived in steps(graph).values()}
+def test_every_script_that_a_stack_needs_is_there(graph: Graph, serving: Graph) -> None:
+    ran = {script_of(arrived) for arrived in [*steps(graph).values(), *steps(serving).values()]}
     # no resource runs what looks for drift
     assert ran == SETTINGS.keys() - {"list-drift"}
 
@@ -101,16 +135,50 @@ def test_no_path_of_another_system_is_sent(graph: Graph) -> None:
 
 
 def test_postgresql_has_no_socket_and_asks_everybody_for_a_password(graph: Graph) -> None:
-    contents = {
-        arrived.settings["path"].rpartition("/")[2]: arrived.settings["content"]
-        for arrived in steps(graph).values()
-        if script_of(arrived) == "file"
-    }
-    assert "unix_socket_directories = ''" in contents["postgresql.conf"]
-    methods = {line.split()[-1] for line in contents["pg_hba.conf"].splitlines() if not line.startswith("#")}
+    assert "unix_socket_directories = ''" in contents(graph)["postgresql.conf"]
+    methods = {line.split()[-1] for line in contents(graph)["pg_hba.conf"].splitlines() if not line.startswith("#")}
     assert methods == {"scram-sha-256"}
 
 
 def test_each_service_is_defined_before_it_runs(graph: Graph) -> None:
     for service in ("postgres-service", "server-service", "worker-default-service"):
         assert f"{service}-definition" in graph.before(service)
+
+
+class TestServingOthers:
+    """A database on Windows, and Prefect on Linux."""
+
+    def test_who_comes_by_the_network_speaks_tls(self, serving: Graph) -> None:
+        assert "listen_addresses = '127.0.0.1, 10.0.0.10'" in contents(serving)["postgresql.conf"]
+        assert "ssl = 'on'" in contents(serving)["postgresql.conf"]
+        rows = [line.split() for line in contents(serving)["pg_hba.conf"].splitlines()]
+        assert [row[1:4] for row in rows if row[0] == "hostssl"] == [
+            ["prefect", "prefect", "10.0.0.11/32"],
+            ["all", "prefect_monitoring", "10.0.9.0/24"],
+        ]
+
+    def test_they_alone_are_let_in(self, serving: Graph) -> None:
+        (opened,) = (step.settings for step in steps(serving).values() if script_of(step) == "firewall")
+        assert opened["openings"] == "tcp:5432@10.0.0.11 tcp:5432@10.0.9.0/24"
+
+    def test_its_certificate_is_for_the_address_they_use_and_is_there_before_it_listens(self, serving: Graph) -> None:
+        made = steps(serving)["postgres-certificate"]
+        assert (made.settings["service"], made.settings["names"]) == ("prefect-postgresql", "10.0.0.10")
+        assert {"postgres-certificate", "postgres-certificate-program"} <= serving.before("postgres-configured")
+        place = "D:/Prefect/configuration/postgresql/tls"
+        assert f"ssl_cert_file = '{place}/server.pem'" in contents(serving)["postgresql.conf"]
+
+    def test_it_is_renewed_by_a_task(self, serving: Graph) -> None:
+        task = contents(serving)["prefect-postgresql-certificate.xml"]
+        program = "D:/Prefect/runtime/bin/issue-certificate.ps1 D:/Prefect/configuration/postgresql/tls"
+        assert f" prefect-postgresql-certificate 300 {program} prefect-postgresql 10.0.0.10<" in task
+        assert "<Monday />" in task
+
+    def test_the_server_trusts_nobody_else(self, serving: Graph) -> None:
+        written = serving.resources["server-database-authority"]
+        assert "MOCK" in text(written.inputs["stdin"])
+        assert "postgres-certificate" in serving.before("server-database-authority")
+
+    def test_one_that_serves_its_own_host_alone_has_none(self, graph: Graph) -> None:
+        assert "postgres-certificate" not in graph.resources
+        assert "ssl" not in contents(graph)["postgresql.conf"]

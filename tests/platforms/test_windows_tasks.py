@@ -47,6 +47,7 @@ class TestTimes:
             ("2:30:00", (), ("02:30:00",)),
             ("00,06,12,18:15", (), ("00:15:00", "06:15:00", "12:15:00", "18:15:00")),
             ("Sun 04:30", ("Sunday",), ("04:30:00",)),
+            ("weekly", ("Monday",), ("00:00:00",)),
             ("Mon,Wed 23:59", ("Monday", "Wednesday"), ("23:59:00",)),
             ("Fri..Mon 01:00", ("Monday", "Friday", "Saturday", "Sunday"), ("01:00:00",)),
         ],
@@ -54,7 +55,9 @@ class TestTimes:
     def test_they_are_those_of_systemd(self, schedule: str, days: tuple[str, ...], clocks: tuple[str, ...]) -> None:
         assert times(schedule) == (days, clocks)
 
-    @pytest.mark.parametrize("schedule", ["weekly", "*:0/15", "24:00", "02:60", "Mon", "Mon Tue 02:30", "*-*-01 02:30"])
+    @pytest.mark.parametrize(
+        "schedule", ["monthly", "*:0/15", "24:00", "02:60", "Mon", "Mon Tue 02:30", "*-*-01 02:30"]
+    )
     def test_what_task_scheduler_cannot_be_told_is_refused(self, schedule: str) -> None:
         with pytest.raises(ValueError, match="no time that Task Scheduler can be told"):
             times(schedule)
@@ -72,10 +75,18 @@ class TestDefinition:
         assert values(TASK, "Command") == ["powershell.exe"]
         (arguments,) = values(TASK, "Arguments")
         assert arguments
-        assert arguments.split()[-6:] == [
-            *("-File", "D:\\Prefect\\runtime\\bin\\run-task.ps1", "prefect-backup", "43200"),
-            *("D:/Prefect/runtime/bin/backup-prefect.ps1", "D:/Prefect/runtime/bin/send-alert.ps1"),
+        assert arguments.split()[-7:] == [
+            *("-File", "D:\\Prefect\\runtime\\bin\\run-task.ps1"),
+            *("-on_failure", "D:/Prefect/runtime/bin/send-alert.ps1"),
+            *("prefect-backup", "43200", "D:/Prefect/runtime/bin/backup-prefect.ps1"),
         ]
+
+    def test_its_program_gets_its_arguments(self) -> None:
+        program = WINDOWS.program("issue-certificate").path
+        renewal = replace(TASK, command=(program, "D:/a b", "prefect-postgresql", "10.0.0.5"), on_failure=())
+        (arguments,) = values(renewal, "Arguments")
+        assert arguments
+        assert arguments.endswith(f' prefect-backup 43200 {program} "D:/a b" prefect-postgresql 10.0.0.5')
 
     def test_task_scheduler_ends_it_later_than_what_looks_after_it(self) -> None:
         assert values(TASK, "ExecutionTimeLimit") == ["PT43800S"]

@@ -65,6 +65,7 @@ GIVEN = {
 SETTINGS: dict[str, set[str]] = {
     "apply-postgresql-configuration": {"service"},
     "backup-database": {"reason"},
+    "create-postgresql-certificate": {"service", "names"},
     "create-postgresql-cluster": {"service"},
     "drain-worker": {"service", "secrets_file", "secrets"},
     "file": {"path", "readers", "content"},

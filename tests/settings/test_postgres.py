@@ -225,11 +225,18 @@ def test_a_bad_value_is_told_alone(key: str, value: Any) -> None:
     assert repr(value) in problem_of(key, **{key: value}).given
 
 
-@pytest.mark.parametrize(("key", "value"), [("version", 16), ("aptSource", PGDG), ("monitoringFrom", ["10.0.0.5/32"])])
-def test_what_is_for_linux_hosts_is_refused_for_this_machine(key: str, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "hosts"),
+    [
+        ("version", 16, "a Linux host"),
+        ("aptSource", PGDG, "a Linux host"),
+        ("monitoringFrom", ["10.0.0.5/32"], "a Linux or Windows host"),
+    ],
+)
+def test_what_is_for_servers_is_refused_for_this_machine(key: str, value: Any, hosts: str) -> None:
     problem = problem_of(key, BOX, **{key: value})
 
-    assert (problem.given, problem.allowed) == ("has no meaning here", "only for a cluster on a Linux host")
+    assert (problem.given, problem.allowed) == ("has no meaning here", f"only for a cluster on {hosts}")
 
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

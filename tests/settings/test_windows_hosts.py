@@ -158,16 +158,24 @@ class TestMixedStacks:
         found = problems(mixed(hosts={"db": {**LINUX, "jumpHost": "win"}, "win": other}))
         assert list(found) == ["hosts.db.jumpHost"]
 
-    def test_a_database_on_windows_serves_its_own_host_alone(self) -> None:
-        found = problems(
+    def test_a_database_on_windows_may_serve_prefect_on_linux(self) -> None:
+        settings = parsed(
             stack_file(
-                hosts={"db": LINUX, "win": WINDOWS},
-                **{**ON_LINUX, "postgres": {"host": "win"}},
+                hosts={"db": {**LINUX, "privateAddress": "10.0.0.10"}, "win": WINDOWS},
+                **{**ON_LINUX, "postgres": {"host": "win", "monitoringFrom": ["10.0.9.0/24"]}},
                 workers={"default": {"host": "db"}},
+                databaseMonitoringPassword="m" * 40,
             )
         )
-        assert list(found) == ["server.hosts"]
-        assert "PostgreSQL on Windows serves its own host alone" in found["server.hosts"].allowed
+        openings = {host.name: settings.private_ports(host) for host in settings.hosts}
+        assert openings == {"db": {}, "win": {5432: ("10.0.0.10", "10.0.9.0/24")}}
+
+    def test_a_server_elsewhere_that_has_but_a_name_is_told(self) -> None:
+        hosts = {"db": {**LINUX, "address": "db.example.com"}, "win": WINDOWS}
+        found = problems(
+            stack_file(hosts=hosts, **{**ON_LINUX, "postgres": {"host": "win"}}, workers={"default": {"host": "db"}})
+        )
+        assert list(found) == ["hosts.db.privateAddress"]
 
     def test_a_server_on_windows_serves_its_own_host_alone(self) -> None:
         found = problems(mixed(server={"hosts": ["win"]}, workers={"default": {"host": "db"}}))
@@ -180,7 +188,7 @@ class TestMixedStacks:
             "hosts.win.postgresql": "is set, but nobody uses it"
         }
 
-    @pytest.mark.parametrize("key", ["version", "monitoringFrom", "aptSource"])
+    @pytest.mark.parametrize("key", ["version", "aptSource"])
     def test_what_only_a_cluster_on_linux_has_is_refused(self, key: str) -> None:
         found = problems(stack_file(hosts={"win": WINDOWS}, postgres={key: "17"}))
         assert {key: problem.allowed for key, problem in found.items()} == {

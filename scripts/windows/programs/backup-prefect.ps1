@@ -34,7 +34,7 @@ function Remove-Superseded($made) {
 
 Complete-Program {
     if ($label -notmatch '^[a-z0-9][a-z0-9._-]{0,59}$') { fail "'$label' is no label. Use lower-case letters, digits, dots, hyphens and underscores, at most 60." }
-    Enter-Lock 'backup'
+    Lock-Backups 'backup'
     if ((Get-Rows $database "SELECT to_regclass('alembic_version');") -eq '') {
         Write-Line "nothing to back up: database $database has no tables of Prefect yet"
         return

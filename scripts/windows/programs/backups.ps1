@@ -21,14 +21,9 @@ $env:PGUSER = $administrator
 $env:PGCONNECT_TIMEOUT = '10'
 $env:PGCLIENTENCODING = 'UTF8'
 
-# Enter-Lock WORK: one at a time; the lock ends with the program
-function Enter-Lock($work) {
-    $script:lock = $null
-    $is_held = Wait-Until 600 {
-        try { $script:lock = [IO.File]::Open("$state/$work.lock", 'OpenOrCreate', 'ReadWrite', 'None') } catch { return $false }
-        $true
-    }
-    if (-not $is_held) { fail "another $work has been running for ten minutes. Try again when it is done: Get-ScheduledTask -TaskPath '\Prefect\' shows it." }
+# Lock-Backups WORK: one at a time
+function Lock-Backups($work) {
+    if (-not (Enter-Lock "$state/$work.lock" 600)) { fail "another $work has been running for ten minutes. Try again when it is done: Get-ScheduledTask -TaskPath '\Prefect\' shows it." }
 }
 
 # Get-Rows DATABASE STATEMENTS: as one text

@@ -12,7 +12,7 @@ function Write-Result($name, $result, $reason, $began) {
 }
 
 Complete-Program {
-    Enter-Lock 'drill'
+    Lock-Backups 'drill'
     $name = "$(Get-Backup | Select-Object -First 1)"
     if ($name -eq '') {
         Write-Line 'there is no backup to restore yet; check-prefect-backups tells when that is too long'

@@ -7,7 +7,7 @@ $service = 'prefect-server'
 $restored = 'prefect_restored'
 
 Complete-Program {
-    Enter-Lock 'restore'
+    Lock-Backups 'restore'
     $name = if ($backup -ne '') { $backup } else { "$(Get-Backup | Select-Object -First 1)" }
     if ($name -notin @(Get-Backup)) { fail "there is no backup '$name' in $directory. Those there are: $((Get-Backup) -join ', ')" }
     Remove-Database $restored

@@ -1,14 +1,15 @@
-# Runs what is scheduled: run-task NAME SECONDS PROGRAM [ON_FAILURE]. What it says goes to a log; if it fails, or is not done
-# within so many seconds and is ended, ON_FAILURE is run with the NAME.
+# Runs what is scheduled: run-task [-on_failure PROGRAM] NAME SECONDS PROGRAM [ARGUMENT...]. What it says goes to a log; if it
+# fails, or is not done within so many seconds and is ended, the other program is run with the NAME.
 param([string] $name, [int] $seconds, [string] $program, [string] $on_failure = '')
+$command = [string[]] (@($program) + $args)
 . "$PSScriptRoot/programs.ps1"
 
 $place = "$log/tasks"
 
 function Invoke-Scheduled {
     New-Directory $place
-    $options = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -File'
-    $process = Start-Process -FilePath 'powershell.exe' -ArgumentList "$options `"$program`"" -PassThru -WindowStyle Hidden -RedirectStandardOutput "$place/$name.new" -RedirectStandardError "$place/$name.errors"
+    $words = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File $(Get-CommandLine $command)"
+    $process = Start-Process -FilePath 'powershell.exe' -ArgumentList $words -PassThru -WindowStyle Hidden -RedirectStandardOutput "$place/$name.new" -RedirectStandardError "$place/$name.errors"
     # else its exit code is not kept
     $null = $process.Handle
     if ($process.WaitForExit($seconds * 1000)) { return $process.ExitCode }
