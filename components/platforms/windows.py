@@ -53,7 +53,9 @@ class WindowsPrograms:
     python_archive: GivenFile | None = None
     """A zip that has python.exe at its top or in `tools`, as the package `python` of nuget.org."""
     postgresql: GivenFile | None = None
-    """The zip of PostgreSQL's programs; None on a host without a database."""
+    """The zip of PostgreSQL's programs; None on a host without a database, or where they are installed."""
+    postgresql_directory: str = ""
+    """Full path of an installation of PostgreSQL, which stays as it is; empty where an archive brings the programs."""
     wheel_directory: str = ""
     """Full path of a directory with all wheels of the locked runtime; empty for a package index."""
 
@@ -142,6 +144,14 @@ class Windows:
             return self.programs.python
         return self.path("runtime", f"python-{archive.sha256[:8].lower()}", "python.exe")
 
+    @property
+    def postgresql_programs(self) -> str:
+        """Full path of the directory with PostgreSQL's `bin`: an installation, or what an archive brings."""
+        archive = self.programs.postgresql
+        if archive is None:
+            return self.programs.postgresql_directory
+        return self.path("runtime", f"postgresql-{archive.sha256[:8].lower()}")
+
     def stop_file(self, service: str) -> str:
         """Return one: Ctrl+C reaches all that shares a console, and Prefect ends its flow runs by it."""
         return self.path("run", f"{service}.stop")
@@ -189,6 +199,7 @@ class Windows:
             "base_python": self.base_python,
             "python_archive": python.path if python else "",
             "python_archive_sha256": python.sha256 if python else "",
+            "postgresql_programs": self.postgresql_programs,
             "postgresql_archive": postgresql.path if postgresql else "",
             "postgresql_archive_sha256": postgresql.sha256 if postgresql else "",
         }

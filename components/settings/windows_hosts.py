@@ -10,6 +10,7 @@ DIRECTORY = r"[A-Za-z]:(/[\w.@+~-]*[\w@+~-])+"
 """A full path without blanks, none of its names with a dot at its end, which Windows would take away."""
 
 POSTGRESQL_EXAMPLE = "D:/offline/postgresql-17.6-1-windows-x64-binaries.zip"
+POSTGRESQL_DIRECTORY_EXAMPLE = "C:/Program Files/PostgreSQL/17"
 PYTHON_EXAMPLE = "C:/Program Files/Python312/python.exe"
 
 _SHA256 = r"[0-9A-Fa-f]{64}"
@@ -32,11 +33,13 @@ def read_directory(table: Table, *, in_azure: bool = False) -> str:
 def read_programs(table: Table) -> WindowsPrograms:
     """Return what the owner of a Windows server has put there; what its uses need is checked by `check_uses`."""
     python, python_archive = _python(table)
+    postgresql_directory, postgresql = _postgresql(table)
     return WindowsPrograms(
         python=python,
         python_archive=python_archive,
         wrapper=_file_of(table, "shawl", "executable", "D:/offline/shawl.exe"),
-        postgresql=_file_of(table, "postgresql", "archive", POSTGRESQL_EXAMPLE) if table.has("postgresql") else None,
+        postgresql=postgresql,
+        postgresql_directory=postgresql_directory,
         wheel_directory=table.text(
             "wheelDirectory",
             "",
@@ -59,6 +62,20 @@ def _python(table: Table) -> tuple[str, GivenFile | None]:
         executable = _path(entry, "executable", PYTHON_EXAMPLE)
     entry.finish()
     return executable, archive
+
+
+def _postgresql(table: Table) -> tuple[str, GivenFile | None]:
+    entry = table.table("postgresql")
+    if entry is None:
+        return "", None
+    directory, archive = "", None
+    if entry.has("directory") and not (entry.has("archive") or entry.has("sha256")):
+        directory = _path(entry, "directory", POSTGRESQL_DIRECTORY_EXAMPLE)
+    else:
+        entry.refuse("directory", "where there is no postgresql.archive")
+        archive = _file(entry, "archive", POSTGRESQL_EXAMPLE)
+    entry.finish()
+    return directory, archive
 
 
 def _file_of(table: Table, name: str, kind: str, example: str) -> GivenFile:

@@ -1,19 +1,19 @@
 """What Windows servers are used for: what they lack for that, and what cannot be there."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from components.platforms import WindowsPrograms
 from components.settings.hosts import HostSettings
 from components.settings.postgres import PostgresSettings
 from components.settings.server import ServerSettings
 from components.settings.table import Problems
-from components.settings.windows_hosts import POSTGRESQL_EXAMPLE, PYTHON_EXAMPLE
+from components.settings.windows_hosts import POSTGRESQL_DIRECTORY_EXAMPLE, POSTGRESQL_EXAMPLE, PYTHON_EXAMPLE
 from components.settings.workers import WorkerSettings
 
 
 def check_uses(
     problems: Problems,
-    hosts: Iterable[HostSettings],
+    hosts: Collection[HostSettings],
     *,
     postgres: PostgresSettings,
     server: ServerSettings,
@@ -21,8 +21,10 @@ def check_uses(
 ) -> None:
     """Note what a Windows server lacks for what runs on it, and what cannot be there."""
     windows = {host.name: host.windows for host in hosts if host.windows}
+    directories = {host.name: host.directory for host in hosts}
     for name, programs in windows.items():
         _check_database(problems, name, programs, postgres)
+        _check_installation(problems, name, programs.postgresql_directory, directories[name])
         python_users = [*(["server"] if name in server.hosts else [])]
         python_users += [f"workers.{worker.name}" for worker in workers if worker.host == name]
         _check_python(problems, name, programs, python_users)
@@ -31,11 +33,21 @@ def check_uses(
 
 def _check_database(problems: Problems, name: str, programs: WindowsPrograms, postgres: PostgresSettings) -> None:
     key = f"hosts.{name}.postgresql"
-    if name == postgres.host and programs.postgresql is None:
-        rule = "the full path of the zip of PostgreSQL's binaries for Windows x86-64, beside its sha256"
+    told = {problem.key for problem in problems.found}
+    is_there = programs.postgresql or programs.postgresql_directory or f"{key}.directory" in told
+    if name == postgres.host and not is_there:
+        rule = "the full path of the zip of PostgreSQL's binaries, beside its sha256; or postgresql.directory"
         problems.add(f"{key}.archive", "is missing, and postgres.host is this host", rule, POSTGRESQL_EXAMPLE)
-    elif name != postgres.host and programs.postgresql is not None:
+    elif name != postgres.host and is_there:
         problems.add_needless(key, "is set, but nobody uses it", "only on postgres.host")
+
+
+def _check_installation(problems: Problems, name: str, installed: str, directory: str) -> None:
+    """Note an installation that would be removed together with what is ours."""
+    if f"{installed}/".lower().startswith(f"{directory}/".lower()):
+        given = f"is {installed!r}, below the directory of this host"
+        rule = "the full path of an installation elsewhere, as that directory goes with the stack"
+        problems.add(f"hosts.{name}.postgresql.directory", given, rule, POSTGRESQL_DIRECTORY_EXAMPLE)
 
 
 def _check_python(problems: Problems, name: str, programs: WindowsPrograms, users: Sequence[str]) -> None:

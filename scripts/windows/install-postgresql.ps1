@@ -1,9 +1,9 @@
-# PostgreSQL's programs from the archive that the host's owner put there, reachable by one path whatever the version.
+# PostgreSQL's programs, from the archive that the host's owner put there or as they are installed, reachable by one path whatever
+# the version. An installation stays as it is: nothing of it is changed or removed.
 
 $link = "$runtime/postgresql"
 $service = 'prefect-postgresql'
-
-$programs = "$runtime/postgresql-$($postgresql_archive_sha256.Substring(0, 8).ToLowerInvariant())"
+$programs = $postgresql_programs
 
 function create {
     $before = Get-JunctionTarget $link
@@ -27,6 +27,9 @@ function Switch-Programs {
 
 # The archive has everything in one directory, pgsql; most of it is pgAdmin and documentation.
 function Expand-Programs {
+    if ($postgresql_archive -eq '') {
+        fail "there is no $programs/bin/postgres.exe. Install PostgreSQL there, or say where it is: postgresql.directory of this host in the stack file."
+    }
     $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
     if ($problem -ne '') { fail $problem }
     Expand-Given $postgresql_archive "$programs.new" '^pgsql/(bin|lib|share)/'
@@ -41,14 +44,14 @@ function Expand-Programs {
 # https://docs.prefect.io: 14.9 is the oldest that Prefect is run on
 function Test-Version($said) {
     if ($said -notmatch '\(PostgreSQL\) ([0-9]+\.[0-9]+)') { fail "postgres --version said: $said" }
-    if ([version] $Matches[1] -lt [version] '14.9') { fail "PostgreSQL $($Matches[1]) is older than 14.9, which Prefect needs. Get the archive of a newer one." }
+    if ([version] $Matches[1] -lt [version] '14.9') { fail "PostgreSQL $($Matches[1]) is older than 14.9, which Prefect needs. Get a newer one." }
 }
 
 # before the server has to run from programs that cannot read its data
 function Test-Cluster($said) {
     $found = (Read-File "$data/postgresql/PG_VERSION").Trim()
     if ($found -ne '' -and $said -notmatch "\(PostgreSQL\) $found\.") {
-        fail "the cluster in $data/postgresql is of PostgreSQL $found, the archive has $said. Dump it with $found and restore it into a new one."
+        fail "the cluster in $data/postgresql is of PostgreSQL $found, the programs are $said. Dump it with $found and restore it into a new one."
     }
 }
 
@@ -60,5 +63,5 @@ function drift {
 function delete {
     Remove-Junction $link
     foreach ($one in Get-ChildItem -Path "$runtime/postgresql-*" -Directory -ErrorAction SilentlyContinue) { Remove-Directory $one.FullName }
-    changed "removed PostgreSQL's programs"
+    if ($postgresql_archive -eq '') { changed "PostgreSQL in $programs stays as it is" } else { changed "removed PostgreSQL's programs" }
 }

@@ -110,12 +110,21 @@ function Test-Libraries {
 
 function Test-Programs {
     if ((Test-Role 'server') -or (Test-Role 'worker')) { Test-Python }
-    if ((Test-Role 'postgres') -and -not [IO.Directory]::Exists("$runtime/postgresql-$($postgresql_archive_sha256.Substring(0, 8).ToLowerInvariant())")) {
-        $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
-        if ($problem -ne '') { finding $problem }
-    }
+    if (Test-Role 'postgres') { Test-PostgreSql }
     if ($wheel_directory -ne '' -and -not [IO.Directory]::Exists($wheel_directory)) {
         finding "the directory of wheels $wheel_directory is not there. Fill it by make wheelhouse and copy it to this host, or say where it is: wheelDirectory of this host in the stack file."
+    }
+}
+
+function Test-PostgreSql {
+    if ($postgresql_archive -ne '') {
+        $problem = Get-GivenProblem $postgresql_archive $postgresql_archive_sha256 "the archive of PostgreSQL's programs"
+        if ($problem -ne '' -and -not [IO.Directory]::Exists($postgresql_programs)) { finding $problem }
+        return
+    }
+    $missing = @('postgres', 'initdb', 'psql', 'pg_dump', 'pg_restore' | Where-Object { -not [IO.File]::Exists("$postgresql_programs/bin/$_.exe") })
+    if ($missing.Count -gt 0) {
+        finding "of PostgreSQL's programs $postgresql_programs/bin lacks $($missing -join ', '). Install server and command line tools there, or say where they are: postgresql.directory of this host in the stack file."
     }
 }
 

@@ -195,15 +195,17 @@ function Get-GivenProblem($path, $sha256, $what) {
     ''
 }
 
-# Expand-Given ARCHIVE DIRECTORY [NAMES]: made anew, with those files of the zip whose names match
-function Expand-Given($archive, $directory, $names = '') {
+# Expand-Given ARCHIVE DIRECTORY [NAMES [SECONDS]]: made anew, with those files of the zip whose names match
+function Expand-Given($archive, $directory, $names = '', $limit = 1800) {
     Remove-Directory $directory
+    $deadline = [DateTime]::UtcNow.AddSeconds($limit)
     Add-Type -AssemblyName 'System.IO.Compression.FileSystem'
     $zip = [IO.Compression.ZipFile]::OpenRead($archive)
     try {
         foreach ($entry in $zip.Entries) {
             # a directory of its own has no name
             if ($entry.Name -eq '' -or $entry.FullName -notmatch $names) { continue }
+            if ([DateTime]::UtcNow -ge $deadline) { fail "$archive was not unpacked within $limit s. See what holds it up (an antivirus program, the disk), then run pulumi up again." }
             $path = "$directory/$($entry.FullName)"
             $null = [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($path))
             [IO.Compression.ZipFileExtensions]::ExtractToFile($entry, $path)

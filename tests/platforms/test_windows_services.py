@@ -146,3 +146,24 @@ class TestDefinition:
     def test_another_shawl_stands_beside_the_one_that_runs(self) -> None:
         other = Windows("D:/Prefect", WindowsPrograms(python="p", wrapper=GivenFile(path="s", sha256="cd" * 32)))
         assert other.wrapper != WINDOWS.wrapper
+
+
+@pytest.mark.parametrize(
+    ("programs", "told"),
+    [
+        (
+            {"postgresql": GivenFile(path="D:/offline/postgresql.zip", sha256="CD" * 32)},
+            ("D:/offline/postgresql.zip", "CD" * 32, "D:/Prefect/runtime/postgresql-cdcdcdcd"),
+        ),
+        ({"postgresql_directory": "C:/Program Files/PostgreSQL/17"}, ("", "", "C:/Program Files/PostgreSQL/17")),
+        ({}, ("", "", "")),
+    ],
+    ids=["archive", "installed", "none"],
+)
+def test_every_script_may_ask_where_postgresql_comes_from(programs: dict[str, Any], told: tuple[str, ...]) -> None:
+    platform = Windows(
+        "D:/Prefect", WindowsPrograms(wrapper=GivenFile(path="C:/shawl.exe", sha256="AB" * 32), **programs)
+    )
+    settings = json.loads(platform.payload("install-postgresql", {}))["settings"]
+    names = ("postgresql_archive", "postgresql_archive_sha256", "postgresql_programs")
+    assert tuple(settings[name] for name in names) == told

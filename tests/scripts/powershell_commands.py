@@ -58,7 +58,8 @@ PROGRAMS = {"powershell.exe", "sc.exe", "secedit.exe", "taskkill.exe"}
 
 GIVEN = {
     *("root", "wrapper", "wrapper_source", "wrapper_sha256", "base_python"),
-    *("python_archive", "python_archive_sha256", "postgresql_archive", "postgresql_archive_sha256"),
+    *("python_archive", "python_archive_sha256"),
+    *("postgresql_archive", "postgresql_archive_sha256", "postgresql_programs"),
 }
 """Settings that every script gets from its platform."""
 

@@ -174,6 +174,12 @@ class TestDirectories:
         files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.exe")]
         assert files == ["pgsql/bin/postgres.exe"]
 
+    def test_an_archive_that_takes_too_long_is_told(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("python.exe", "")
+        code = 'try { Expand-Given "$root/a.zip" "$root/out" \'\' 0 } catch { Write-Line "$_" }'
+        assert "a.zip was not unpacked within 0 s. See what holds it up" in told(tmp_path, code)
+
 
 @IN_WINDOWS_POWERSHELL
 class TestAccess:

@@ -41,6 +41,38 @@ def read(values: dict[str, str]) -> HostSettings:
     return host
 
 
+def test_postgresql_may_be_installed_already() -> None:
+    host = read(windows("postgresql", {"directory": "C:/Program Files/PostgreSQL/17"}))
+    assert host.windows
+    assert (host.windows.postgresql, host.windows.postgresql_directory) == (None, "C:/Program Files/PostgreSQL/17")
+
+
+def test_postgresql_is_installed_or_comes_from_an_archive() -> None:
+    found = problems(windows("postgresql.directory", "C:/Program Files/PostgreSQL/17"))
+    assert {key: problem.allowed for key, problem in found.items()} == {
+        "hosts.win.postgresql.directory": "where there is no postgresql.archive"
+    }
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"),
+    [
+        ("C:\\Program Files\\PostgreSQL\\17", "is 'C:"),
+        ("Program Files/PostgreSQL/17", "is 'Program"),
+        ("//server/share/PostgreSQL", "is '//server"),
+        ("", "is ''"),
+        ("c:/programdata/prefect/runtime/pgsql", "below the directory of this host"),
+        ("C:/ProgramData/Prefect", "below the directory of this host"),
+    ],
+)
+def test_where_postgresql_is_installed_is_a_full_path_that_stays(directory: str, said: str) -> None:
+    found = problems(windows("postgresql", {"directory": directory}))
+    assert list(found) == ["hosts.win.postgresql.directory"]
+    problem = found["hosts.win.postgresql.directory"]
+    assert said in problem.given
+    assert problem.command.endswith(" 'C:/Program Files/PostgreSQL/17'")
+
+
 def test_a_windows_host_says_no_more_than_what_its_owner_put_there() -> None:
     host = read(windows())
     assert (host.platform, host.user, host.port) == ("windows", "Administrator", 22)

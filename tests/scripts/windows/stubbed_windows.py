@@ -28,7 +28,7 @@ function delete_after_create { create; delete; delete }
 """
 
 GIVEN = ("wrapper", "wrapper_source", "wrapper_sha256", "base_python", "python_archive", "python_archive_sha256")
-POSTGRESQL = ("postgresql_archive", "postgresql_archive_sha256")
+POSTGRESQL = ("postgresql_archive", "postgresql_archive_sha256", "postgresql_programs")
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,18 @@ def archive(path: Path, *names: str) -> tuple[str, str]:
 
 
 class TestPostgreSql:
-    def install(self, tmp_path: Path, function: str = "twice", *, before: str = "", cluster: str = "") -> Ended:
+    def install(
+        self, tmp_path: Path, function: str = "twice", *, before: str = "", cluster: str = "", **given: str
+    ) -> Ended:
         names = ("pgsql/bin/postgres.exe", "pgsql/lib/", "pgsql/pgAdmin 4/python.exe")
         path, sha256 = archive(tmp_path / "postgresql.zip", *names)
-        (tmp_path / "data" / "postgresql").mkdir(parents=True)
+        (tmp_path / "data" / "postgresql").mkdir(parents=True, exist_ok=True)
         if cluster:
             (tmp_path / "data" / "postgresql" / "PG_VERSION").write_text(f"{cluster}\n")
-        settings = {"postgresql_archive": path, "postgresql_archive_sha256": sha256}
+        settings = {
+            **{"postgresql_archive": path, "postgresql_archive_sha256": sha256},
+            **{"postgresql_programs": f"{tmp_path.as_posix()}/runtime/postgresql-1", **given},
+        }
         return run("install-postgresql", tmp_path, settings, function, before=f"{PLAYED}\n{before}")
 
     def test_its_programs_alone_are_there_and_a_second_run_changes_nothing(self, tmp_path: Path) -> None:
@@ -50,6 +55,34 @@ class TestPostgreSql:
         )
         assert ended.status == 1
         assert told in ended.errors
+
+    def installed(self, tmp_path: Path) -> dict[str, str]:
+        """Install PostgreSQL as its publisher's program does; return what a host is then told of it."""
+        place = tmp_path / "Program Files" / "PostgreSQL" / "17"
+        (place / "bin").mkdir(parents=True)
+        (place / "bin" / "postgres.exe").touch()
+        return {"postgresql_archive": "", "postgresql_archive_sha256": "", "postgresql_programs": place.as_posix()}
+
+    def test_an_installed_one_is_used_where_it_is(self, tmp_path: Path) -> None:
+        given = self.installed(tmp_path)
+        ended = self.install(tmp_path, cluster="17", **given)
+        assert ended.lines == ["changed: postgres (PostgreSQL) 17.6", "unchanged: postgres (PostgreSQL) 17.6"]
+        assert (tmp_path / ended.calls.splitlines()[0].partition(" --")[0]).exists()
+        assert list((tmp_path / "runtime").iterdir()) == []
+
+    def test_an_installed_one_stays_when_the_host_goes(self, tmp_path: Path) -> None:
+        given = self.installed(tmp_path)
+        ended = self.install(tmp_path, "delete_after_create", **given)
+        assert ended.lines[1:] == [f"changed: PostgreSQL in {given['postgresql_programs']} stays as it is"] * 2
+        assert (Path(given["postgresql_programs"]) / "bin" / "postgres.exe").exists()
+
+    def test_an_installed_one_that_is_too_old_or_not_there_is_refused(self, tmp_path: Path) -> None:
+        given = self.installed(tmp_path)
+        old = self.install(tmp_path, "create", before="$answers = @('0 postgres (PostgreSQL) 13.20')", **given)
+        assert "PostgreSQL 13.20 is older than 14.9" in old.errors
+        elsewhere = {**given, "postgresql_programs": "D:/PostgreSQL"}
+        none = self.install(tmp_path, "create", **elsewhere)
+        assert "there is no D:/PostgreSQL/bin/postgres.exe. Install PostgreSQL there" in none.errors
 
 
 class TestRuntime:

@@ -23,6 +23,7 @@ def preflight(tmp_path: Path, before: str = "", **settings: str) -> Ended:
         **{"ports": "", "roles": "postgres server worker", "names": "localhost", "packages": "prefect==3.8.8"},
         **{"wrapper": "", "wrapper_source": f"{given.as_posix()}/shawl.exe", "wrapper_sha256": sha256},
         **{"postgresql_archive": f"{given.as_posix()}/postgresql.zip", "postgresql_archive_sha256": sha256},
+        "postgresql_programs": f"{given.as_posix()}/postgresql-1",
         **{"base_python": f"{given.as_posix()}/python.exe", "wheel_directory": f"{given.as_posix()}/wheels"},
     }
     long = "function Test-Paths { }" if len(tmp_path.as_posix()) > 60 else ""
@@ -73,6 +74,15 @@ def test_whether_services_may_log_on_is_read_from_the_policy(rights: str, told: 
     ended = preflight(tmp_path, f'$asked.rights = "{rights}"')
     assert bool(ended.status) == bool(told)
     assert told in ended.errors
+
+
+def test_of_an_installed_postgresql_all_programs_must_be_there(tmp_path: Path) -> None:
+    place = tmp_path / "Program Files" / "PostgreSQL" / "bin"
+    place.mkdir(parents=True)
+    for name in ("postgres", "initdb", "psql"):
+        (place / f"{name}.exe").touch()
+    given = {"postgresql_archive": "", "postgresql_archive_sha256": "", "postgresql_programs": place.parent.as_posix()}
+    assert f"{place.as_posix()} lacks pg_dump, pg_restore. Install" in preflight(tmp_path, **given).errors
 
 
 def test_a_wheel_is_found_by_any_spelling_of_its_name(tmp_path: Path) -> None:
