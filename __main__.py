@@ -197,6 +197,7 @@ workers = {
             server=server,
             drained=drained[worker.name],
             proxy=proxy,
+            account_password=secrets.worker_account_passwords.get(worker.name),
             pool=pools[worker.work_pool],
         ),
     )

@@ -202,10 +202,12 @@ class HostScope:
         *,
         reads: Sequence[Step],
         after: Sequence[Step | pulumi.Resource] = (),
+        account_password: pulumi.Input[str] | None = None,
     ) -> Step:
         """Keep `service` running, started when its host boots; restart it only if what it `reads` changed.
 
         The step is done when the service is healthy, and fails with the end of its log when it does not become so.
+        The password of `service.account`, None for none, is a secret.
         """
         definition = self.file(f"{suffix}-definition", self._host.platform.service_definition(service))
         started_from = [definition, *reads]
@@ -216,6 +218,8 @@ class HostScope:
             "start_seconds": str(service.start_seconds),
             "settle_seconds": str(service.settle_seconds),
         }
+        if account_password is not None:
+            settings["password"] = pulumi.Output.secret(account_password)
         step = self.script(suffix, "service", settings, reads=started_from, after=after)
         return replace(step, fingerprint=_fingerprint(started_from))
 

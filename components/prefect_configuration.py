@@ -101,7 +101,7 @@ def environment_file(platform: Platform, service: str, variables: Mapping[str, s
     return HostFile(path=platform.path("configuration", f"{service}.env"), content=platform.environment_file(variables))
 
 
-def secrets_file(platform: Platform, service: str) -> HostFile:
-    """Return the environment file of a service that only its user may read, still empty."""
+def secrets_file(platform: Platform, service: str, account: str = "") -> HostFile:
+    """Return the environment file of a service that only its user may read, still empty; see `Service.account`."""
     path = platform.path("configuration", f"{service}.secrets.env")
-    return HostFile(path=path, content="", mode="0600", owner="prefect", service=service)
+    return HostFile(path=path, content="", mode="0600", owner="prefect", service=service, account=account)

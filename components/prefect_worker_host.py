@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import postgres_host, prefect_server_host
-from components.host import Step
+from components.host import HostScope, Step
 from components.nginx_proxy import NginxProxy
 from components.platforms import HostFile, Platform
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
@@ -13,6 +13,7 @@ from components.prefect_runtime import PrefectRuntime
 from components.prefect_server_host import PrefectServerHost
 from components.prefect_worker_service import unit_name, worker_program, worker_service
 from components.settings import WorkerSettings
+from components.settings.worker_accounts import password_key
 from components.work_pool import WorkPool
 
 
@@ -27,6 +28,8 @@ class PrefectWorkerHostArgs:
     """Flow runs that use another password have ended; it compares the file of secrets, which is written after it."""
     proxy: NginxProxy | None = None
     """Through which workers on other hosts than the server's come; None where they need none."""
+    account_password: pulumi.Input[str] | None = None
+    """Of the account that it logs on as; None for one that has none."""
     pool: WorkPool
 
 
@@ -46,6 +49,19 @@ def drain_before_another_password(
 def _secrets(platform: Platform, auth_string: pulumi.Input[str]) -> pulumi.Output[str]:
     secret = pulumi.Output.secret(auth_string)
     return secret.apply(lambda known: platform.environment_file(worker_secrets(auth_string=known)))
+
+
+def _account(on: HostScope, args: PrefectWorkerHostArgs) -> list[Step]:
+    """See that the account that a worker logs on as may do so, before anything is stopped; nothing if it is its own."""
+    worker = args.settings
+    if not worker.account:
+        return []
+    settings: dict[str, pulumi.Input[str]] = {
+        "account": worker.account,
+        "password": args.account_password or "",
+        "password_key": password_key(worker.name),
+    }
+    return [on.script("account", "service-account", settings)]
 
 
 class PrefectWorkerHost(pulumi.ComponentResource):
@@ -79,11 +95,12 @@ class PrefectWorkerHost(pulumi.ComponentResource):
             unit,
             worker_variables(home=home, api_url=api_url, ca_file=ca.path if ca else "", health_port=worker.health_port),
         )
-        secrets = secrets_file(platform, unit)
+        secrets = secrets_file(platform, unit, worker.account)
+        account = _account(on, args)
         files = [
             on.file("program", worker_program(platform, worker.name)),
             on.file("settings", settings),
-            on.file("secrets", secrets, _secrets(platform, args.server.auth_string), after=[args.drained]),
+            on.file("secrets", secrets, _secrets(platform, args.server.auth_string), after=[args.drained, *account]),
         ]
         if proxy and ca:
             files.append(on.file("certificate-authority", ca, proxy.ca_certificate))
@@ -98,7 +115,9 @@ class PrefectWorkerHost(pulumi.ComponentResource):
                 environment_files=(settings.path, secrets.path),
                 after=(postgres_host.SERVICE, prefect_server_host.SERVICE),
             ),
-            reads=[runtime.installed, *files],
+            # Windows takes another password of an account at the next start only
+            reads=[runtime.installed, *files, *account],
+            account_password=args.account_password,
             after=[
                 runtime.flow,
                 *runtime.engine,

@@ -48,6 +48,7 @@ def worker_service(
         environment=environment,
         environment_files=environment_files,
         user="prefect",
+        account=worker.account,
         working_directory=platform.home(unit),
         # users' code runs in containers then, and the worker itself is a program that we know
         sandbox="strict" if starts_containers else "flows",

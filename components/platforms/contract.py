@@ -66,6 +66,8 @@ class HostFile:
     owner: Literal["root", "prefect", "postgres"] = "root"
     service: str = ""
     """The one service that reads it, where services have accounts of their own."""
+    account: str = ""
+    """The account that this service logs on as; empty for its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,8 @@ class Service:
     command: tuple[str, ...]
     """Program with full path, and its arguments; no secrets."""
     user: Literal["prefect", "postgres"]
+    account: str = ""
+    r"""The account of the host or its domain that it logs on as, as `DOMAIN\NAME`; empty for one of its own."""
     working_directory: str
     """It may write there."""
     health_url: str

@@ -100,7 +100,8 @@ class Windows:
 
     def file_payload(self, file: HostFile, content: str) -> str:
         """Return where the file is to be, who may read it besides administrators, its content, and a script's text."""
-        readers = EVERYBODY if int(file.mode, 8) & 0o004 else service_sid(file.service) if file.service else ""
+        reader = file.account or (service_sid(file.service) if file.service else "")
+        readers = EVERYBODY if int(file.mode, 8) & 0o004 else reader
         settings = {"path": file.path, "readers": readers, "content": content}
         return powershell.payload("file", {**settings, **self._given()})
 

@@ -2,7 +2,8 @@
 
 The service is Shawl, https://github.com/mtkennerly/shawl, which runs the program: it tells the service control manager
 how stopping goes, ends the program by Ctrl+C, starts it again when it ends, and keeps its output in rotated logs. The
-account is the service's own virtual account, which has no password and no rights but those given to its SID.
+account is the service's own virtual account, which has no password and no rights but those given to its SID, unless the
+stack names one that is known elsewhere, too; the SID of that one is found out on the host.
 """
 
 import hashlib
@@ -72,8 +73,9 @@ def definition(service: Service, wrapper: str, command: Sequence[str], log_direc
     values = {
         "description": service.description,
         "image_path": image_path,
-        "account": account(service.name),
-        "sid": service_sid(service.name),
+        "account": service.account or account(service.name),
+        "sid": "" if service.account else service_sid(service.name),
+        "environment_files": list(service.environment_files),
         "writes": [path for path in writes if path],
         "log_directory": log_directory,
         "stop_seconds": service.stop_seconds,

@@ -43,7 +43,7 @@ from components.settings.postgres import (
 from components.settings.prefect_files import read_prefect_files
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX, PrefectObjects, read_prefect_objects
 from components.settings.secret_sources import SECTION as SECRET_SOURCES
-from components.settings.secret_sources import read_secret_sources
+from components.settings.secret_sources import read_outside
 from components.settings.secrets import (
     OPTIONAL_SECRETS,
     REQUIRED_SECRETS,
@@ -54,7 +54,8 @@ from components.settings.secrets import (
 from components.settings.server import ServerSettings, read_server
 from components.settings.table import Problem, Problems, SettingsError, Table
 from components.settings.windows_uses import check_uses
-from components.settings.workers import WorkerSettings, WorkPoolSettings, read_work_pools, read_workers
+from components.settings.worker_accounts import PASSWORD_PREFIX, account_passwords, check_account_passwords
+from components.settings.workers import WorkerSettings, WorkPoolSettings, accounts_of, read_work_pools, read_workers
 
 _LIMITS = ("concurrencyLimits", "tagConcurrencyLimits")
 _OBJECTS = ("variables", *_LIMITS, "blocks", "automations", "deployments", "prefectFiles")
@@ -203,6 +204,8 @@ class Secrets:
     backup_alert_webhook: pulumi.Output[str] | None
     database_monitoring_password: pulumi.Output[str] | None
     """Of the role prefect_monitoring, where it may log in by the network."""
+    worker_account_passwords: dict[str, pulumi.Output[str]]
+    """Of the accounts that workers log on as, by worker."""
     secret_blocks: dict[str, pulumi.Output[str]]
     secret_fields: dict[str, pulumi.Output[str]]
     """Of blocks of other types, by the NAME of their key `secretField-NAME`."""
@@ -222,7 +225,7 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
     }
     secret_keys = {key for key in values if pulumi.runtime.is_config_secret(prefix + key)}
     outside = Problems(pulumi.get_stack())
-    found = {} if SECRET_SOURCES in secret_keys else _read_outside(outside, values)
+    found = {} if SECRET_SOURCES in secret_keys else read_outside(outside, values)
     try:
         settings = parse_settings(
             {**values, **found}, secret_keys | found.keys(), outside.stack, os.geteuid(), outside.found
@@ -245,6 +248,7 @@ def load_settings(config: pulumi.Config) -> tuple[Settings, Secrets]:
         backup_copy_environment=_copy_environment(config, settings),
         backup_alert_webhook=config.get_secret("backupAlertWebhook"),
         database_monitoring_password=config.get_secret(MONITORING_SECRET),
+        worker_account_passwords=account_passwords(accounts_of(settings.workers), config.require_secret),
         secret_blocks={name: secret(SECRET_BLOCK_PREFIX + name) for name in settings.secret_blocks},
         secret_fields={name: secret(SECRET_FIELD_PREFIX + name) for name in settings.objects.secret_fields},
     )
@@ -304,6 +308,7 @@ def parse_settings(
     )
     check_certificate_secrets(problems, nginx, values, secret_keys)
     check_copy_secret(problems, backups, values)
+    check_account_passwords(problems, accounts_of(workers), values, secret_keys)
     check_seed(problems, hosts, values)
     check_admin_password(problems, azure, values, secret_keys)
     check_way_to_database(problems, azure, server.hosts, hosts)
@@ -356,26 +361,16 @@ def _nginx(table: Table, hosts: tuple[HostSettings, ...], server: ServerSettings
     return read_nginx(table, servers) if wanted else None
 
 
-def _read_outside(problems: Problems, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the secrets that stand outside the stack file; a section that is no table is told of elsewhere."""
-    try:
-        table = json.loads(values.get(SECRET_SOURCES, "{}"))
-    except ValueError:
-        table = None
-    entries = Table(problems, SECRET_SOURCES, table if isinstance(table, Mapping) else None)
-    return read_secret_sources(entries, values.keys(), os.environ)
-
-
 def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:
     known = {*SECTIONS, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
+    prefixes = (SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX, PASSWORD_PREFIX)
+    named = [f"{prefix}NAME" for prefix in prefixes]
     for key in sorted(values):
         if key in secret_keys and key in {*SECTIONS, *SWITCHES}:
-            secrets = ", ".join(
-                [*REQUIRED_SECRETS, *OPTIONAL_SECRETS, f"{SECRET_BLOCK_PREFIX}NAME", f"{SECRET_FIELD_PREFIX}NAME"]
-            )
+            secrets = ", ".join([*REQUIRED_SECRETS, *OPTIONAL_SECRETS, *named])
             problems.add_needless(key, "holds a secret", f"no secret; those stand under {secrets}")
-        elif key not in known and not key.startswith((SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX)):
-            problems.add_unknown(key, key, {*known, f"{SECRET_BLOCK_PREFIX}NAME", f"{SECRET_FIELD_PREFIX}NAME"})
+        elif key not in known and not key.startswith(prefixes):
+            problems.add_unknown(key, key, {*known, *named})
 
 
 def _section(problems: Problems, key: str, text: str | None, *, secret: bool) -> Table:

@@ -7,6 +7,7 @@
 No message says what a value is.
 """
 
+import json
 import os
 import re
 import shlex
@@ -16,13 +17,23 @@ from pathlib import Path
 
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX
 from components.settings.secrets import SECRET_BLOCK_PREFIX
-from components.settings.table import Table
+from components.settings.table import Problems, Table
 
 SECTION = "secretsFrom"
 
 _KEY_RULE = f"{SECRET_BLOCK_PREFIX}NAME or {SECRET_FIELD_PREFIX}NAME; other secrets stand in the stack file"
 _UNREAD = "unread"
 """In the place of what could not be read, so that it is not told of as missing, too."""
+
+
+def read_outside(problems: Problems, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets that stand outside a stack file; a section that is no table is told of elsewhere."""
+    try:
+        table = json.loads(values.get(SECTION, "{}"))
+    except ValueError:
+        table = None
+    entries = Table(problems, SECTION, table if isinstance(table, Mapping) else None)
+    return read_secret_sources(entries, values.keys(), os.environ)
 
 
 def read_secret_sources(table: Table, given: Set[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -67,18 +67,21 @@ def check_secrets(problems: Problems, values: Mapping[str, str], secret_keys: Se
     """Note every secret that is missing, in clear text or of the wrong form, and every bad name of a block."""
     optional = {key: rule for key, rule in OPTIONAL_SECRETS.items() if key in values}
     for key, rule in {**REQUIRED_SECRETS, **optional}.items():
-        _check_secret(problems, key, rule, values.get(key), key in secret_keys)
+        check_secret(problems, key, rule, values.get(key), is_secret=key in secret_keys)
     for name in secret_block_names(values.keys()):
         key = SECRET_BLOCK_PREFIX + name
         if blocks.name_problem(name):
             problems.add_needless(key, "is no block name", "lower-case letters, digits and hyphens after the prefix")
         else:
-            _check_secret(problems, key, _SECRET_BLOCK, values[key], key in secret_keys)
+            check_secret(problems, key, _SECRET_BLOCK, values[key], is_secret=key in secret_keys)
 
 
-def _check_secret(problems: Problems, key: str, rule: SecretRule, value: str | None, is_secret: bool) -> None:
+def check_secret(
+    problems: Problems, key: str, rule: SecretRule, value: str | None, *, is_secret: bool, missing: str = "is missing"
+) -> None:
+    """Note a secret that is `missing`, in clear text or of the wrong form."""
     if not value:
-        problems.add_secret(key, "is missing", rule.allowed, rule.example)
+        problems.add_secret(key, missing, rule.allowed, rule.example)
     elif not is_secret:
         # the same value: another encryption key would make the blocks unreadable
         same = f"pulumi config get --stack {problems.stack} {key}"

@@ -1,6 +1,6 @@
 """Work pools and workers of a stack file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from components import prefect_job_variables
 from components.prefect_api import work_pools, work_queues
 from components.settings.hosts import HostSettings
 from components.settings.table import Table, only
+from components.settings.worker_accounts import read_account
 
 PROCESS, DOCKER = "process", "docker"
 """Types of the pools that workers here serve: flow runs are processes on their hosts, or containers there.
@@ -70,6 +71,8 @@ class WorkerSettings:
     """How long flow runs may go on when the worker is stopped; default 600, 30 on this machine."""
     memory_max: str
     """How much memory it and its flow runs may use, as systemd's MemoryMax=; empty for all there is."""
+    account: str = ""
+    r"""The account of a Windows host or its domain that it logs on as, as `DOMAIN\NAME`; empty for one of its own."""
 
 
 def read_work_pools(table: Table) -> tuple[WorkPoolSettings, ...]:
@@ -125,6 +128,11 @@ def _read_work_queues(table: Table) -> tuple[WorkQueueSettings, ...]:
     return tuple(sorted(queues, key=lambda queue: (queue.priority or _LOWEST_PRIORITY + 1, queue.name)))
 
 
+def accounts_of(workers: Iterable[WorkerSettings]) -> dict[str, str]:
+    """Return the account of each worker, by its name; empty for one of its own."""
+    return {worker.name: worker.account for worker in workers}
+
+
 def _memory_max(worker: Table) -> str:
     allowed = "an amount such as 4G or 800M, or a share of the host's memory such as 75%"
     return worker.text("memoryMax", "", allowed=allowed, example="75%", pattern="([1-9][0-9]*[MGT]|[1-9][0-9]?%)?")
@@ -151,6 +159,7 @@ def read_workers(
             limit=entry.optional_integer("limit", minimum=1, maximum=10_000),
             drain_seconds=entry.integer("drainSeconds", drain, minimum=0, maximum=longest_drain),
             memory_max=_memory_max(entry) if platforms.get(host, "linux") == "linux" else "",
+            account=read_account(entry, on_windows=platforms.get(host, "windows") == "windows"),
         )
         entry.finish()
         if served and worker.work_pool in {*pool_names} - {*served}:

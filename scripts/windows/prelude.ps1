@@ -162,9 +162,18 @@ function Get-Entries($list) {
     "$entries"
 }
 
-# Get-FileEntries READERS: the access list of a file for administrators and, by its SID, one account or group
+# Get-Sid ACCOUNT: as this host, which `.` stands for, or its domain knows it; a SID is one already
+function Get-Sid($account) {
+    if ($account -match '^S-1-') { return $account }
+    $name = New-Object Security.Principal.NTAccount($account -replace '^\.(?=\\)', [Environment]::MachineName)
+    try { $name.Translate([Security.Principal.SecurityIdentifier]).Value } catch {
+        fail "Windows does not find the account ${account}: $_ See that it is there and written as it should be, and that this host reaches a controller of its domain."
+    }
+}
+
+# Get-FileEntries READERS: the access list of a file for administrators and, by its SID or name, one account or group
 function Get-FileEntries($readers) {
-    $others = if ($readers -eq '') { '' } else { "(A;;FR;;;$readers)" }
+    $others = if ($readers -eq '') { '' } else { "(A;;FR;;;$(Get-Sid $readers))" }
     "(A;;FA;;;SY)(A;;FA;;;BA)$others"
 }
 
@@ -276,6 +285,9 @@ function Get-ServiceSid($name) {
 # Get-Definition NAME: what a service is to be, as its file tells
 function Get-Definition($name) { ConvertFrom-Json (Read-File "$configuration/services/$name.json") }
 
+# Get-AccountSid DEFINITION: of the account that a service logs on as; that of its own is known before the service is there
+function Get-AccountSid($definition) { if ($definition.sid -eq '') { Get-Sid $definition.account } else { $definition.sid } }
+
 # Stop-OurService NAME: waits until it has stopped; Shawl ends a program that does not stop by itself
 function Stop-OurService($name) {
     if ((Get-ServiceState $name) -in '', 'Stopped') { return }
@@ -291,7 +303,7 @@ function Stop-OurService($name) {
 # Stop-ByItself NAME DEFINITION: its program ends what it does before Windows tells it to stop. Shawl starts it again a while
 # later, when it finds the file and ends at once.
 function Stop-ByItself($name, $definition) {
-    Write-Secret $definition.stop_file '' $definition.sid
+    Write-Secret $definition.stop_file '' (Get-AccountSid $definition)
     if (-not (Wait-Until $definition.stop_seconds { (Get-Program $name) -eq '' })) {
         Write-Line "note: what $name has started did not end within $($definition.stop_seconds) s, and is ended now."
     }

@@ -11,6 +11,7 @@ import pytest
 from components.settings.loading import SWITCHES
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX
 from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
+from components.settings.worker_accounts import PASSWORD_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA
 
 DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
@@ -99,7 +100,8 @@ def unknown_settings(text: str) -> set[str]:
             words = [word for word in _without_options(shlex.split(arguments)) if not word.isupper()]
             keys |= {re.split(r"[.\[]", word)[0] for word in words[:1]}
     known = {*SCHEMA, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
-    return {key for key in keys if key not in known and not key.startswith((SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX))}
+    prefixes = (SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX, PASSWORD_PREFIX)
+    return {key for key in keys if key not in known and not key.startswith(prefixes)}
 
 
 def _without_options(words: list[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ Each command has the parameters that are used; all are in https://learn.microsof
 """
 
 COMMANDS: dict[str, set[str]] = {
-    "Add-Type": {"AssemblyName"},
+    "Add-Type": {"AssemblyName", "TypeDefinition"},
     "Copy-Item": {"LiteralPath", "Destination", "Force"},
     "ConvertFrom-Json": set(),
     "ConvertTo-Json": {"Compress"},
@@ -12,7 +12,7 @@ COMMANDS: dict[str, set[str]] = {
     "Get-Acl": {"LiteralPath"},
     "Get-AppLockerPolicy": {"Effective", "Xml"},
     "Get-ChildItem": {"Path", "LiteralPath", "Directory", "File", "Recurse", "Force", "ErrorAction"},
-    "Get-CimInstance": {"ClassName", "Filter"},
+    "Get-CimInstance": {"ClassName", "Filter", "Namespace"},
     "Get-Content": {"LiteralPath", "Tail", "Encoding"},
     "Get-ExecutionPolicy": {"Scope"},
     "Get-FileHash": {"LiteralPath", "Algorithm"},
@@ -24,6 +24,7 @@ COMMANDS: dict[str, set[str]] = {
     "Get-Process": {"Id"},
     "Get-ScheduledTask": {"TaskPath", "TaskName", "ErrorAction"},
     "Get-Service": {"Name", "ErrorAction"},
+    "Get-Variable": {"Name", "ValueOnly", "ErrorAction"},
     "Invoke-RestMethod": {"Uri", "Method", "ContentType", "Body", "TimeoutSec"},
     "Invoke-CimMethod": {"InputObject", "MethodName", "Arguments"},
     "Move-Item": {"LiteralPath", "Destination", "Force"},
@@ -80,6 +81,7 @@ SETTINGS: dict[str, set[str]] = {
     "preflight": {"ports", "roles", "names", "packages", "wheel_directory"},
     "prepare-host": {"ports", "purge"},
     "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},
+    "service-account": {"account", "password", "password_key"},
     "set-postgresql-password": {"password"},
     "timer": {"task", "schedule", "fingerprint"},
 }

@@ -36,7 +36,9 @@ def secret_keys(values: Mapping[str, str]) -> set[str]:
     return {
         key
         for key in values
-        if key in SECRETS or key in OPTIONAL_SECRETS or key.startswith(("secretBlock-", "secretField-"))
+        if key in SECRETS
+        or key in OPTIONAL_SECRETS
+        or key.startswith(("secretBlock-", "secretField-", "workerAccountPassword-"))
     }
 
 

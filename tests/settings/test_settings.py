@@ -10,6 +10,7 @@ import pytest
 from components.settings import SECTIONS, SWITCHES, HostSettings, Settings
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX
 from components.settings.secrets import OPTIONAL_SECRETS, REQUIRED_SECRETS, SECRET_BLOCK_PREFIX
+from components.settings.worker_accounts import PASSWORD_PREFIX
 from tests.settings.stack_file import CHECKOUT, SCHEMA, parsed, problems, stack_file
 
 LOCAL = {"platform": "local"}
@@ -94,7 +95,7 @@ def test_every_key_of_every_table_arrives() -> None:
     assert (settings.postgres.host, settings.postgres.port, settings.postgres.max_connections) == ("box", 5433, 200)
     assert dataclasses.astuple(settings.server) == (("box",), NEWEST, 4201, "DEBUG", "", {})
     assert [(pool.name, pool.type, pool.concurrency_limit) for pool in settings.work_pools] == [("etl", "process", 3)]
-    assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300, 2, 9, "")]
+    assert [dataclasses.astuple(worker) for worker in settings.workers] == [("day", "box", "etl", 4300, 2, 9, "", "")]
     assert settings.drift is True
     assert settings.purge_on_destroy is True
 
@@ -316,7 +317,7 @@ def test_the_tables_of_this_module_name_every_key_there_is() -> None:
     anonymous = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key in known}
     tested = {re.sub(r"^(hosts|workPools|workers)\.[a-z]+\.", r"\1.*.", key) for key, *_ in BAD_VALUES}
     # and in test_server_settings.py, test_postgres.py, test_prefect_object_settings.py and test_azure_settings.py
-    tested |= {"server.settings", "workers.*.memoryMax", "hosts.*.azure"}
+    tested |= {"server.settings", "workers.*.memoryMax", "workers.*.account", "hosts.*.azure"}
     tested |= {
         f"workPools.*.{key}"
         for key in ("description", "paused", "jobVariables", "baseJobTemplate", "workQueues", "adopt")
@@ -356,6 +357,7 @@ def test_pulumi_yaml_and_the_code_know_the_same_keys() -> None:
         *OPTIONAL_SECRETS,
         f"{SECRET_BLOCK_PREFIX}NAME",
         f"{SECRET_FIELD_PREFIX}NAME",
+        f"{PASSWORD_PREFIX}NAME",
         "protect",
     }
 

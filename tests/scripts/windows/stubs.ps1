@@ -1,10 +1,15 @@
 # Commands that only Windows has, played: they change the table `world` and tell each call.
-$world = @{ services = @{}; rules = @{}; tasks = @{}; fails_with = 0; exits = $false; keeps = $false; refuses_tasks = $false; firewall = 'True'; local_rules = 'NotConfigured' }
+$world = @{ change_answers = 0; shows_access = $false; services = @{}; rules = @{}; tasks = @{}; fails_with = 0; exits = $false; keeps = $false; refuses_tasks = $false; firewall = 'True'; local_rules = 'NotConfigured' }
 
 function Show-Call($text) { [Console]::Out.WriteLine("call: $text") }
 
 function Set-Access { }
-function Add-Access { }
+function Add-Access($path, $sid) { Show-Access "$path+$sid" }
+function Add-Reader($path, $sid) { Show-Access "$path+$sid" }
+function Remove-Access($path, $sid) { Show-Access "$path-$sid" }
+# only where a test asks for it
+function Show-Access($text) { if ($world.shows_access) { Show-Call ($text -replace [regex]::Escape("$root/")) } }
+function Get-Sid($account) { if ($account -match '^S-1-') { $account } else { "SID($account)" } }
 function Get-Acl { [pscustomobject] @{ Sddl = 'the same' } }
 function Unblock-File { }
 
@@ -23,7 +28,7 @@ function Get-Outcome($program, [string[]] $arguments, $text, $limit) {
 
 function New-Service($Name, $BinaryPathName, $DisplayName, $StartupType) {
     Show-Call 'New-Service'
-    $world.services[$Name] = @{ Name = $Name; Status = 'Stopped'; PathName = $BinaryPathName; StartName = 'LocalSystem'; StartMode = 'Auto'; ExitCode = 1077; ProcessId = 0 }
+    $world.services[$Name] = @{ Name = $Name; Status = 'Stopped'; PathName = $BinaryPathName; StartName = 'LocalSystem'; StartMode = $StartupType; ExitCode = 1077; ProcessId = 0 }
 }
 
 function Get-Service($Name, $ErrorAction) {
@@ -56,7 +61,16 @@ function Get-CimInstance($ClassName, $Filter) {
     if ($world.services.ContainsKey($name_played)) { [pscustomobject] $world.services[$name_played] }
 }
 
-function Invoke-CimMethod { [pscustomobject] @{ ReturnValue = 0 } }
+# of what it is told, a password is not shown
+function Invoke-CimMethod($InputObject, $MethodName, $Arguments) {
+    if ($world.change_answers -eq 0) {
+        foreach ($key in $Arguments.Keys | Sort-Object) {
+            Show-Call "$MethodName $key"
+            $world.services[$InputObject.Name][$key] = $Arguments[$key] -replace '^Automatic$', 'Auto'
+        }
+    }
+    [pscustomobject] @{ ReturnValue = $world.change_answers }
+}
 
 function Get-NetFirewallRule($Name, $Group, $ErrorAction) {
     $world.rules.Values | Where-Object { ($Name -and $_.Name -eq $Name) -or ($Group -and $_.Group -eq $Group) }
