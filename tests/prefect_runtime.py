@@ -98,7 +98,8 @@ def prefect_server(
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{directory / 'prefect.db'}",
         **(settings or {}),
     }
-    _prefect("server", "database", "upgrade", "-y", environment=environment)
+    if not (directory / "prefect.db").exists():
+        _prefect("server", "database", "upgrade", "-y", environment=environment)
     log = directory / "server.log"
     with _running(["server", "start"], environment, log) as process:
         _wait_until(lambda: _answers(f"{server.api_url}/ready"), process, log, f"the Prefect server on port {port}")

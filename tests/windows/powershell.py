@@ -5,6 +5,7 @@ with its settings, `unchanged` when asked again. Asked for drift, it tells of fi
 Usage: powershell.py DIRECTORY OPTION..., as powershell.exe has them.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -14,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from tests.platforms.windows_transport import Arrived, DamagedError, function_of, read
+from tests.waiting import wait_until
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "windows"
 
 
 FACTS = {"measure-memory": "memory_mib=8192", "install-postgresql": "postgres (PostgreSQL) 17.6"}
 """What scripts tell of the host that Pulumi goes on with."""
+
+
+PAUSE, PAUSED = "pause", "paused"
+"""Signs: the one names a step, before which the host makes the other and waits until somebody takes it away."""
 
 
 FAULTS = {"fault-constrained": "error: PowerShell is in a constrained language mode here, so no script can run."}
@@ -30,6 +36,12 @@ def name_of(arrived: Arrived) -> str:
     """Return which of scripts/windows this is."""
     (name,) = (path.stem for path in SCRIPTS.glob("*.ps1") if arrived.script.endswith(path.read_text()))
     return name
+
+
+def step_name(script: str, settings: dict[str, str]) -> str:
+    """Return the script, and of a file which one, of a service its name."""
+    subject = settings["path"] if script == "file" else settings.get("service", "")
+    return f"{script} {subject}".strip()
 
 
 def answer(known: dict[str, object], function: str, name: str, settings: dict[str, str]) -> str:
@@ -76,6 +88,7 @@ def main() -> int:
         sys.stderr.write(f"error: the script did not arrive whole: {damage}\r\n")
         return 1
     name = name_of(arrived)
+    wait_for_others(Path(directory), step_name(name, arrived.settings))
     with record.open("a") as lines:
         # others wait: what is known of the host is read and written below
         fcntl.flock(lines, fcntl.LOCK_EX)
@@ -83,6 +96,14 @@ def main() -> int:
         lines.flush()
         sys.stdout.write(remember(state, function, name, arrived.settings) + "\r\n")
     return 0
+
+
+def wait_for_others(directory: Path, step: str) -> None:
+    """Wait until somebody has done what is to be done at this step, if there is anything."""
+    with contextlib.suppress(FileNotFoundError):
+        if (directory / PAUSE).read_text() == step:
+            (directory / PAUSE).rename(directory / PAUSED)
+            wait_until(lambda: not (directory / PAUSED).exists(), f"what happens at {step} to be done", within=120)
 
 
 def remember(state: Path, function: str, name: str, settings: dict[str, str]) -> str:

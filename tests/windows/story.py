@@ -26,6 +26,8 @@ class Story:
     parts: dict[str, Part] = field(default_factory=dict)
     state: str = ""
     """As Pulumi keeps it, while the stack was up."""
+    accepted_passwords: list[str] = field(default_factory=list)
+    """Of the role that owns the database, after they were changed."""
 
     def keep(self, name: str, host: WindowsHost, printed: str) -> None:
         logins = host.server.logins - sum(part.logins for part in self.parts.values())

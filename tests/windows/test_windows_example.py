@@ -1,22 +1,24 @@
-"""examples/windows.yaml brought up, changed, upgraded and destroyed by the program itself.
+"""examples/windows.yaml brought up, changed, upgraded, rolled back and destroyed by the program itself.
 
 Pulumi, SSH and its tunnels, PostgreSQL and Prefect's API are real. Windows is played, and so is the worker.
 """
 
 import contextlib
 import secrets
-import urllib.parse
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
 from tests.hosts.pulumi_stack import PulumiStack
+from tests.loopback_ports import free_port
 from tests.plugins.postgresql_server import PostgresqlServer
 from tests.plugins.postgresql_server import serving as postgresql
-from tests.prefect_runtime import PrefectServer, prefect_server
+from tests.prefect_runtime import prefect_server
 from tests.settings.stack_file import CHECKOUT, PROJECT
 from tests.windows.played_worker import playing_worker
 from tests.windows.story import Story, assert_in_this_order
@@ -31,9 +33,44 @@ SECRETS = {
     "encryptionKey": f"{secrets.token_urlsafe(32)}=",
     "secretBlock-example": f"what only flows may know {secrets.token_hex(8)}",
 }
+CHANGED_SECRETS = {"databasePassword": secrets.token_hex(20), "authString": f"admin:{secrets.token_hex(20)}"}
 
 
-def program(directory: Path, host: WindowsHost, database: PostgresqlServer, server: PrefectServer) -> Path:
+@dataclass(frozen=True)
+class Prefect:
+    """A real server, and a worker that is played."""
+
+    directory: Path
+    running: contextlib.ExitStack
+    port: int = field(default_factory=free_port)
+
+    def start(self, auth_string: str) -> None:
+        """Let them run with this password from now on."""
+        self.running.close()
+        self.directory.mkdir(exist_ok=True)
+        server = self.running.enter_context(prefect_server(self.directory, auth_string=auth_string, port=self.port))
+        self.running.enter_context(playing_worker(server.api_url, auth_string))
+
+
+@dataclass(frozen=True)
+class Played:
+    """The host, with a database and a server on its loopback, and its stack."""
+
+    host: WindowsHost
+    database: PostgresqlServer
+    prefect: Prefect
+    stack: PulumiStack
+
+    def accepts(self, password: str) -> bool:
+        """Return whether the owner of the database can log in."""
+        try:
+            self.database.connect("prefect", "prefect", password).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def program(directory: Path, host: WindowsHost, database: PostgresqlServer, api_port: int) -> Path:
     """Return a directory with the program and the example, whose host is the played one."""
     prefix = PROJECT["name"]
     example: dict[str, Any] = yaml.safe_load((CHECKOUT / "examples" / "windows.yaml").read_text())["config"]
@@ -44,7 +81,7 @@ def program(directory: Path, host: WindowsHost, database: PostgresqlServer, serv
         "hostKey": host.configuration["hostKey"],
     }
     example[f"{prefix}:postgres"] = {"port": database.port}
-    example[f"{prefix}:server"] = {"version": OLD, "port": urllib.parse.urlsplit(server.api_url).port}
+    example[f"{prefix}:server"] = {"version": OLD, "port": api_port}
     example[f"{prefix}:protect"] = "false"
     directory.mkdir()
     (directory / "__main__.py").write_text((CHECKOUT / "__main__.py").read_text())
@@ -55,26 +92,26 @@ def program(directory: Path, host: WindowsHost, database: PostgresqlServer, serv
 
 
 @contextlib.contextmanager
-def played(directory: Path) -> Iterator[tuple[WindowsHost, PulumiStack]]:
-    """Give the host, with a database and a server on its loopback, and the stack, which was never up."""
+def played(directory: Path) -> Iterator[Played]:
+    """Give the host and a stack that was never up."""
     with contextlib.ExitStack() as running:
         host = running.enter_context(windows_host())
         database = running.enter_context(postgresql())
         # as the script set-postgresql-password would
         database.query(f"ALTER ROLE postgres PASSWORD '{SECRETS['databaseAdminPassword']}'")
-        (directory / "prefect").mkdir()
-        server = running.enter_context(prefect_server(directory / "prefect", auth_string=SECRETS["authString"]))
-        running.enter_context(playing_worker(server.api_url, server.auth_string))
-        stack = PulumiStack(program(directory / "source", host, database, server), directory)
+        prefect = Prefect(directory / "prefect", running.enter_context(contextlib.ExitStack()))
+        prefect.start(SECRETS["authString"])
+        stack = PulumiStack(program(directory / "source", host, database, prefect.port), directory)
         stack.configure({**SECRETS, "sshPrivateKey": host.key}, secret=True)
-        yield host, stack
+        yield Played(host, database, prefect, stack)
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Let it happen once, for all tests to look at."""
     told = Story()
-    with played(tmp_path_factory.mktemp("stack")) as (host, stack):
+    with played(tmp_path_factory.mktemp("stack")) as it:
+        host, stack = it.host, it.stack
         told.keep("preview", host, stack.preview())
         told.keep("first up", host, stack.up())
         told.keep("second up", host, stack.up())
@@ -86,7 +123,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         host.write(SETTINGS_OF_SERVER, "somebody wrote this")
         told.keep("preview of drift", host, stack.preview())
         told.keep("repair", host, stack.up())
-        told.keep("up after the repair", host, stack.up())
+        stack.run("config", "set", "--path", "server.version", OLD)
+        told.keep("rolling back", host, stack.up())
+        stack.configure(CHANGED_SECRETS, secret=True)
+        with host.meanwhile("service prefect-server", lambda: it.prefect.start(CHANGED_SECRETS["authString"])):
+            told.keep("change of passwords", host, stack.up())
+        passwords = (SECRETS["databasePassword"], CHANGED_SECRETS["databasePassword"])
+        told.accepted_passwords = [password for password in passwords if it.accepts(password)]
         told.state = "".join(path.read_text() for path in stack.state.rglob("*.json"))
         told.keep("destruction", host, stack.run("destroy", "--yes", "--skip-preview"))
     return told
@@ -139,11 +182,51 @@ def test_an_upgrade_installs_migrates_and_restarts_in_that_order(story: Story) -
 
 
 def test_what_somebody_changed_is_told_and_put_back(story: Story) -> None:
-    preview, repair, after = (story.parts[part] for part in ("preview of drift", "repair", "up after the repair"))
+    preview, repair, after = (story.parts[part] for part in ("preview of drift", "repair", "rolling back"))
     assert f"Drift on windows-1: {SETTINGS_OF_SERVER}: content (server-settings)" in preview.printed
     assert preview.names == ["list-drift"]
     assert repair.names == ["list-drift", f"file {SETTINGS_OF_SERVER}", "service prefect-server"]
-    assert after.names == ["list-drift"]
+    assert after.names[0] == "list-drift"
+    assert "Drift on" not in after.printed
+    assert f"file {SETTINGS_OF_SERVER}" not in after.names
+
+
+def test_the_way_back_to_the_old_version_is_that_of_an_upgrade(story: Story) -> None:
+    back = story.parts["rolling back"]
+    assert {step.function for step in back.steps} == {"create", "drift"}
+    assert {name.replace(OLD, NEW) for name in back.names} == {*story.parts["upgrade"].names, "list-drift"}
+    assert_in_this_order(
+        back.names,
+        [
+            *("backup-database", "migrate-prefect-database prefect-server"),
+            *("service prefect-server", "service prefect-worker-default"),
+        ],
+    )
+    told = {step.name: step.settings for step in back.steps}
+    assert f"/prefect-{OLD}-" in told["migrate-prefect-database prefect-server"]["python"]
+    for service in ("prefect-server", "prefect-worker-default"):
+        assert f"/prefect-{OLD}-" in told[f"service {service}"]["environment"]
+
+
+def test_another_password_of_the_api_is_asked_for_only_after_the_flow_runs_with_the_old_one(story: Story) -> None:
+    change = story.parts["change of passwords"]
+    assert_in_this_order(
+        change.names,
+        [
+            *("drain-worker prefect-worker-default", "file D:/Prefect/configuration/prefect-server.secrets.env"),
+            *("service prefect-server", "service prefect-worker-default"),
+        ],
+    )
+    # asked of a server that knows the new one alone
+    assert "canary-default updated" in change.printed
+
+
+def test_another_password_of_the_database_holds_for_its_owner_and_its_server_alone(story: Story) -> None:
+    assert story.accepted_passwords == [CHANGED_SECRETS["databasePassword"]]
+    change = story.parts["change of passwords"]
+    readers = [step.name for step in change.steps if CHANGED_SECRETS["databasePassword"] in str(step.settings)]
+    assert readers == ["file D:/Prefect/configuration/prefect-server.secrets.env"]
+    assert "service prefect-postgresql" not in change.names
 
 
 def test_destroying_stops_services_before_it_removes_what_they_run_from(story: Story) -> None:
@@ -153,11 +236,15 @@ def test_destroying_stops_services_before_it_removes_what_they_run_from(story: S
     assert_in_this_order(destruction.names, [*services, "prepare-host"])
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_in_no_command_line_no_output_and_no_state(story: Story, name: str) -> None:
-    assert [part for part, told in story.parts.items() if SECRETS[name] in told.printed] == []
-    assert not any(SECRETS[name] in step.command for part in story.parts.values() for step in part.steps)
-    assert SECRETS[name] not in story.state
+@pytest.mark.parametrize(
+    "secret",
+    [*SECRETS.values(), *CHANGED_SECRETS.values()],
+    ids=[*SECRETS, *(f"another {name}" for name in CHANGED_SECRETS)],
+)
+def test_a_secret_is_in_no_command_line_no_output_and_no_state(story: Story, secret: str) -> None:
+    assert [part for part, told in story.parts.items() if secret in told.printed] == []
+    assert not any(secret in step.command for part in story.parts.values() for step in part.steps)
+    assert secret not in story.state
 
 
 def test_a_secret_goes_to_those_who_need_it_and_to_nobody_else(story: Story) -> None:

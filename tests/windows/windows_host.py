@@ -1,5 +1,6 @@
 """A host that answers as Windows would: a real SSH server, and a program in place of powershell.exe."""
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -7,11 +8,13 @@ import shlex
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.plugins.ssh_server import USER, SshServer, private_key_text, serving
+from tests.waiting import wait_until
+from tests.windows.powershell import PAUSE, PAUSED, step_name
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -28,8 +31,7 @@ class Step:
     @property
     def name(self) -> str:
         """The script, and of a file which one, of a service its name."""
-        subject = self.settings["path"] if self.script == "file" else self.settings.get("service", "")
-        return f"{self.script} {subject}".strip()
+        return step_name(self.script, self.settings)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,27 @@ class WindowsHost:
     def in_constrained_language(self) -> contextlib.AbstractContextManager[None]:
         """Refuse scripts, as PowerShell does under App Control."""
         return self._fault("constrained")
+
+    @contextlib.contextmanager
+    def meanwhile(self, step: str, act: Callable[[], None]) -> Iterator[None]:
+        """Do something when the host comes to `step`, which waits for it; it must come to it until the block ends."""
+        (self.directory / PAUSE).write_text(step)
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            done = threads.submit(self._act, act)
+            try:
+                yield
+            finally:
+                (self.directory / PAUSE).unlink(missing_ok=True)
+            done.result()
+
+    def _act(self, act: Callable[[], None]) -> None:
+        pause, paused = self.directory / PAUSE, self.directory / PAUSED
+        wait_until(lambda: not pause.exists(), "the host to come to the step", within=300)
+        assert paused.exists(), "the host did not come to the step"
+        try:
+            act()
+        finally:
+            paused.unlink()
 
     @contextlib.contextmanager
     def rebooting(self, after: str) -> Iterator[None]:
