@@ -56,6 +56,8 @@ class WindowsPrograms:
     """The zip of PostgreSQL's programs; None on a host without a database, or where they are installed."""
     postgresql_directory: str = ""
     """Full path of an installation of PostgreSQL, which stays as it is; empty where an archive brings the programs."""
+    restic: GivenFile | None = None
+    """Copies backups off a host; None where none are copied."""
     wheel_directory: str = ""
     """Full path of a directory with all wheels of the locked runtime; empty for a package index."""
 
@@ -191,7 +193,7 @@ class Windows:
 
     def _given(self) -> dict[str, str]:
         """Return what every script may ask for: where everything is, and what the host's owner put there."""
-        python, postgresql = self.programs.python_archive, self.programs.postgresql
+        python, postgresql, restic = self.programs.python_archive, self.programs.postgresql, self.programs.restic
         return {
             "root": self.directory,
             "wrapper": self.wrapper,
@@ -203,6 +205,8 @@ class Windows:
             "postgresql_programs": self.postgresql_programs,
             "postgresql_archive": postgresql.path if postgresql else "",
             "postgresql_archive_sha256": postgresql.sha256 if postgresql else "",
+            "restic_source": restic.path if restic else "",
+            "restic_sha256": restic.sha256 if restic else "",
         }
 
 

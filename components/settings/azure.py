@@ -164,8 +164,8 @@ def with_blob_copies(
         allowed = "a database on a machine in Azure: its own identity is what opens the container"
         problems.add_needless("azure.backups", f"is set, but the database is on {database.name}", allowed)
     elif database.platform == "windows":
-        given = f"is set, but the database is on {database.name}, where nothing makes copies"
-        problems.add_needless("azure.backups", given, "a database on a Linux machine; on Windows, copy its directory")
+        given = f"is set, but the database is on {database.name}, which is a Windows machine"
+        problems.add_needless("azure.backups", given, "a database on a Linux machine; on Windows, backups.copyTo")
         return backups
     elif re.search("debian-12|22_04", database.virtual_machine.image):
         key = f"hosts.{database.name}.azure.image"

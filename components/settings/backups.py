@@ -51,16 +51,12 @@ def read_backups(table: Table, host: HostSettings | None) -> BackupSettings | No
         table.problems.add(
             f"{table.key}.enabled", "is true", "false: a database on the platform local has no backups", "false"
         )
-    if windows:
-        table.refuse("copyTo", "only for a database on a Linux host: on Windows, copy the directory of backups away")
     settings = BackupSettings(
         directory=_directory(table, host.directory if host and windows else ""),
         schedule=_calendar(table, "schedule", "02:30", windows=windows),
         keep=table.integer("keep", 14, minimum=2, maximum=1000),
         keep_days=table.integer("keepDays", 30, minimum=1, maximum=3650),
-        copy_to=""
-        if windows
-        else table.text(
+        copy_to=table.text(
             "copyTo",
             "",
             allowed="a repository of restic, without credentials: those stand under backupCopyEnvironment",

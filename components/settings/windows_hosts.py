@@ -11,6 +11,7 @@ DIRECTORY = r"[A-Za-z]:(/[\w.@+~-]*[\w@+~-])+"
 
 POSTGRESQL_EXAMPLE = "D:/offline/postgresql-17.6-1-windows-x64-binaries.zip"
 POSTGRESQL_DIRECTORY_EXAMPLE = "C:/Program Files/PostgreSQL/17"
+RESTIC_EXAMPLE = "D:/offline/restic.exe"
 PYTHON_EXAMPLE = "C:/Program Files/Python312/python.exe"
 
 _SHA256 = r"[0-9A-Fa-f]{64}"
@@ -40,6 +41,7 @@ def read_programs(table: Table) -> WindowsPrograms:
         wrapper=_file_of(table, "shawl", "executable", "D:/offline/shawl.exe"),
         postgresql=postgresql,
         postgresql_directory=postgresql_directory,
+        restic=_file_of(table, "restic", "executable", RESTIC_EXAMPLE) if table.has("restic") else None,
         wheel_directory=table.text(
             "wheelDirectory",
             "",

@@ -3,11 +3,17 @@
 from collections.abc import Collection, Sequence
 
 from components.platforms import WindowsPrograms
+from components.settings.backups import BackupSettings
 from components.settings.hosts import HostSettings
 from components.settings.postgres import PostgresSettings
 from components.settings.server import ServerSettings
 from components.settings.table import Problems
-from components.settings.windows_hosts import POSTGRESQL_DIRECTORY_EXAMPLE, POSTGRESQL_EXAMPLE, PYTHON_EXAMPLE
+from components.settings.windows_hosts import (
+    POSTGRESQL_DIRECTORY_EXAMPLE,
+    POSTGRESQL_EXAMPLE,
+    PYTHON_EXAMPLE,
+    RESTIC_EXAMPLE,
+)
 from components.settings.workers import WorkerSettings
 
 
@@ -18,6 +24,7 @@ def check_uses(
     postgres: PostgresSettings,
     server: ServerSettings,
     workers: Sequence[WorkerSettings],
+    backups: BackupSettings | None,
 ) -> None:
     """Note what a Windows server lacks for what runs on it, and what cannot be there."""
     windows = {host.name: host.windows for host in hosts if host.windows}
@@ -25,6 +32,7 @@ def check_uses(
     for name, programs in windows.items():
         _check_database(problems, name, programs, postgres)
         _check_installation(problems, name, programs.postgresql_directory, directories[name])
+        _check_restic(problems, name, programs, copies=name == postgres.host and bool(backups and backups.copy_to))
         python_users = [*(["server"] if name in server.hosts else [])]
         python_users += [f"workers.{worker.name}" for worker in workers if worker.host == name]
         _check_python(problems, name, programs, python_users)
@@ -48,6 +56,15 @@ def _check_installation(problems: Problems, name: str, installed: str, directory
         given = f"is {installed!r}, below the directory of this host"
         rule = "the full path of an installation elsewhere, as that directory goes with the stack"
         problems.add(f"hosts.{name}.postgresql.directory", given, rule, POSTGRESQL_DIRECTORY_EXAMPLE)
+
+
+def _check_restic(problems: Problems, name: str, programs: WindowsPrograms, *, copies: bool) -> None:
+    key = f"hosts.{name}.restic"
+    if copies and programs.restic is None:
+        rule = "the full path of restic.exe, beside its sha256"
+        problems.add(f"{key}.executable", "is missing, and backups.copyTo is set", rule, RESTIC_EXAMPLE)
+    elif programs.restic is not None and not copies:
+        problems.add_needless(key, "is set, but nobody uses it", "only on postgres.host, beside backups.copyTo")
 
 
 def _check_python(problems: Problems, name: str, programs: WindowsPrograms, users: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ function finding($text) { $null = $problems.Add("error: $text") }
 function note($text) { Write-Line "note: $text" }
 
 function create {
-    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'AppLocker', 'Programs', 'Wrapper', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
+    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'AppLocker', 'Programs', 'Wrapper', 'Restic', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
         try { & "Test-$check" } catch { finding "the check of $check broke: $_ See what is special about this host, or report it." }
     }
     if ($problems.Count -gt 0) { throw ($problems -join "`n") }
@@ -98,6 +98,19 @@ function Test-Wrapper {
     $said = "$((Get-Outcome $wrapper_source @('--version') '' 60).lines)"
     if ($said -notmatch 'shawl ([0-9]+\.[0-9]+\.[0-9]+)') { finding "$wrapper_source --version said '$said'. Get Shawl 1.9.0 or newer: https://github.com/mtkennerly/shawl/releases" }
     elseif ([version] $Matches[1] -lt [version] '1.9.0') { finding "Shawl is $($Matches[1]), which ends when a flow run is cancelled. Get 1.9.0 or newer: https://github.com/mtkennerly/shawl/releases" }
+}
+
+# Given where backups are copied. Its publisher gives it as a zip.
+function Test-Restic {
+    $installed = "$runtime/restic.exe"
+    if ($restic_source -eq '' -or ([IO.File]::Exists($installed) -and (Get-FileHash -LiteralPath $installed -Algorithm SHA256).Hash -eq $restic_sha256)) { return }
+    $problem = Get-GivenProblem $restic_source $restic_sha256 'restic'
+    if ($problem -ne '') {
+        finding $problem
+        return
+    }
+    $said = "$((Get-Outcome $restic_source @('version') '' 60).lines)"
+    if ($said -notmatch 'restic [0-9]+\.') { finding "$restic_source version said '$said'. Get restic.exe out of the zip for windows_amd64: https://github.com/restic/restic/releases" }
 }
 
 # The archive of PostgreSQL has none of these, and its ICU needs more of them than PostgreSQL itself.

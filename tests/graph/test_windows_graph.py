@@ -110,6 +110,27 @@ def test_what_carries_a_secret_is_a_secret(graph: Graph) -> None:
     assert all(is_secret(stdin) for stdin in carriers)
 
 
+def test_copies_of_backups_are_made_by_what_was_put_there_with_credentials_for_administrators_alone() -> None:
+    credentials = "RESTIC_PASSWORD=correct-horse-battery"
+    restic = {"executable": "D:/offline/restic.exe", "sha256": "ef" * 32}
+    graph = record(
+        stack_file(
+            hosts={"windows-1": {**HOST, "restic": restic, "tunnelPort": free_port()}},
+            backups={"copyTo": "//nas/backups/prefect"},
+            backupCopyEnvironment=credentials,
+        )
+    )
+    found = steps(graph)
+    carriers = {name for name, arrived in found.items() if credentials in str(arrived.settings)}
+    assert carriers == {"backups-copy-secrets"}
+    assert is_secret(graph.resources["backups-copy-secrets"].inputs["stdin"])
+    assert found["backups-copy-secrets"].settings["readers"] == ""
+    prepared = found["backups-prepare"].settings
+    assert (prepared["copies"], prepared["restic_source"]) == ("true", "D:/offline/restic.exe")
+    assert "RESTIC_REPOSITORY=//nas/backups/prefect" in contents(graph)["backups.env"].splitlines()
+    assert "copy-prefect-backups.ps1" in contents(graph)
+
+
 def test_a_service_writes_into_its_own_directories_alone(graph: Graph) -> None:
     definitions = {
         name: json.loads(arrived.settings["content"])["writes"]

@@ -61,6 +61,7 @@ GIVEN = {
     *("root", "wrapper", "wrapper_source", "wrapper_sha256", "base_python"),
     *("python_archive", "python_archive_sha256"),
     *("postgresql_archive", "postgresql_archive_sha256", "postgresql_programs"),
+    *("restic_source", "restic_sha256"),
 }
 """Settings that every script gets from its platform."""
 
@@ -77,7 +78,7 @@ SETTINGS: dict[str, set[str]] = {
     "list-drift": {"things", "scripts"},
     "measure-memory": set(),
     "migrate-prefect-database": {"python", "program", "environment_files", "service"},
-    "prepare-backups": {"directory", "purge"},
+    "prepare-backups": {"directory", "copies", "purge"},
     "preflight": {"ports", "roles", "names", "packages", "wheel_directory"},
     "prepare-host": {"ports", "purge"},
     "service": {"service", "environment", "health_url", "start_seconds", "settle_seconds", "fingerprint"},

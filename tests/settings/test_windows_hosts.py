@@ -270,11 +270,53 @@ class TestBackups:
             ("schedule", "*:0/15"),
             ("schedule", "25:00"),
             ("drillSchedule", "weekly"),
-            ("copyTo", "s3:https://s3.example.com/prefect"),
         ],
     )
     def test_a_bad_value_is_told(self, key: str, value: Any) -> None:
         assert list(problems(stack_file(hosts={"win": WINDOWS}, backups={key: value}))) == [f"backups.{key}"]
+
+
+class TestCopies:
+    """Of backups, away from the host, by a restic.exe that its owner puts there."""
+
+    COPY = {"copyTo": "s3:https://s3.example.com/prefect"}  # noqa: RUF012 - never changed
+    RESTIC = {"executable": "D:/offline/restic.exe", "sha256": SHA256}  # noqa: RUF012 - never changed
+
+    def copied(self, restic: Any = None, **sections: Any) -> dict[str, str]:
+        host = WINDOWS if restic is None else {**WINDOWS, "restic": restic}
+        credentials = {"backupCopyEnvironment": "RESTIC_PASSWORD=correct-horse-battery"}
+        return stack_file(**{"hosts": {"win": host}, "backups": self.COPY, **credentials, **sections})
+
+    def test_they_are_made_by_what_was_put_there(self) -> None:
+        values = self.copied(self.RESTIC)
+        assert problems(values) == {}
+        windows_host = read(values)
+        assert windows_host.windows
+        assert windows_host.windows.restic == GivenFile(path="D:/offline/restic.exe", sha256=SHA256)
+
+    def test_without_it_they_are_refused_with_what_is_needed(self) -> None:
+        found = problems(self.copied())
+        assert list(found) == ["hosts.win.restic.executable"]
+        assert found["hosts.win.restic.executable"].given == "is missing, and backups.copyTo is set"
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("executable", "restic.exe"), ("executable", None), ("sha256", "abc"), ("sha256", None), ("colour", 1)],
+    )
+    def test_a_bad_value_is_told_alone(self, key: str, value: Any) -> None:
+        restic = {name: given for name, given in {**self.RESTIC, key: value}.items() if given is not None}
+        assert list(problems(self.copied(restic))) == [f"hosts.win.restic.{key}"]
+
+    def test_without_copies_it_is_needless(self) -> None:
+        found = problems(self.copied(self.RESTIC, backups={}, backupCopyEnvironment=None))
+        assert {key: problem.given for key, problem in found.items()} == {
+            "hosts.win.restic": "is set, but nobody uses it"
+        }
+
+    def test_so_it_is_on_a_host_without_the_database(self) -> None:
+        host = {key: value for key, value in WINDOWS.items() if key != "postgresql"}
+        found = problems(mixed(hosts={"db": LINUX, "win": {**host, "restic": self.RESTIC}}))
+        assert list(found) == ["hosts.win.restic"]
 
 
 class TestZombies:

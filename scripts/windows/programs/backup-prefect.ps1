@@ -1,5 +1,5 @@
-# Makes a backup of the Prefect database: backup-prefect [LABEL]. Without a label it is the scheduled one. A backup that fails
-# leaves all others as they are.
+# Makes a backup of the Prefect database: backup-prefect [LABEL]. Without a label it is the scheduled one, which is copied off this
+# host too if the settings say where to. A backup that fails leaves all others as they are.
 param([string] $label = 'scheduled')
 . "$PSScriptRoot/backups.ps1"
 
@@ -48,4 +48,8 @@ Complete-Program {
     $size = (Get-Item -LiteralPath "$directory/$name/prefect.dump").Length
     $seconds = [int] ([DateTime]::UtcNow - $began).TotalSeconds
     Write-Line "backup $directory/$name/prefect.dump ($size bytes) made in $seconds s, schema revision $revision"
+    if ($label -eq 'scheduled' -and $settings['RESTIC_REPOSITORY']) {
+        & "$PSScriptRoot/copy-prefect-backups.ps1"
+        if ($LASTEXITCODE -ne 0) { fail 'the backup is made, but it was not copied off this host; see above.' }
+    }
 }

@@ -10,6 +10,7 @@ $directory = $settings['BACKUP_DIRECTORY']
 $database = $settings['PGDATABASE']
 $administrator = $settings['DATABASE_ADMINISTRATOR']
 $programs = "$runtime/postgresql/bin"
+$restic = "$runtime/restic.exe"
 # how many seconds reading and writing a dump may take
 $dump_seconds = 14400
 $invariant = [Globalization.CultureInfo]::InvariantCulture
@@ -35,8 +36,11 @@ function Get-Rows($name, $statements) {
 
 # Get-Backup: their names, newest first
 function Get-Backup {
-    Get-ChildItem -LiteralPath $directory -Directory | ForEach-Object { $_.Name } | Where-Object { $_ -match '^[0-9]{4}-[0-9-]+T[0-9-]+Z-' } | Sort-Object -Descending
+    Get-ChildItem -LiteralPath $directory -Directory | ForEach-Object { $_.Name } | Where-Object { Test-Name $_ } | Sort-Object -Descending
 }
+
+# Test-Name NAME: whether it is that of a backup
+function Test-Name($name) { $name -match '^[0-9]{4}-[0-9-]+T[0-9-]+Z-' }
 
 # Get-Age BACKUP: in hours, by its name
 function Get-Age($name) {
@@ -82,3 +86,22 @@ function Restore-Into($name, $backup) {
 
 # Remove-Database NAME, whoever uses it
 function Remove-Database($name) { $null = Get-Rows 'postgres' "DROP DATABASE IF EXISTS ""$name"" WITH (FORCE);" }
+
+# Get-ResticOutcome ARGUMENTS: as Get-Outcome; restic alone gets the credentials, and no command line has them
+function Get-ResticOutcome([string[]] $arguments) {
+    $credentials = Read-Variables "$configuration/backups-copy.secrets.env"
+    $credentials['RESTIC_REPOSITORY'] = $settings['RESTIC_REPOSITORY']
+    try {
+        foreach ($name in $credentials.Keys) { [Environment]::SetEnvironmentVariable($name, $credentials[$name]) }
+        Get-Outcome $restic (@('--quiet', '--cache-dir', "$state/cache") + $arguments) '' $dump_seconds
+    } finally {
+        foreach ($name in $credentials.Keys) { [Environment]::SetEnvironmentVariable($name, $null) }
+    }
+}
+
+# Invoke-Restic ARGUMENTS PROBLEM: what it printed; fails with the problem and what restic says
+function Invoke-Restic([string[]] $arguments, $problem) {
+    $outcome = Get-ResticOutcome $arguments
+    if ($outcome.code -ne 0) { fail "$problem restic says: $(Get-End $outcome.lines)" }
+    $outcome.printed
+}

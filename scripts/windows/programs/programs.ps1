@@ -18,11 +18,12 @@ function Complete-Program([scriptblock] $body) {
     }
 }
 
+$locks = @{}
+
 # Enter-Lock FILE SECONDS: whether nobody else has it, or had it for so long; it ends with the program
 function Enter-Lock($file, $limit) {
-    $script:lock = $null
     Wait-Until $limit {
-        try { $script:lock = [IO.File]::Open($file, 'OpenOrCreate', 'ReadWrite', 'None') } catch { return $false }
+        try { $locks[$file] = [IO.File]::Open($file, 'OpenOrCreate', 'ReadWrite', 'None') } catch { return $false }
         $true
     }
 }

@@ -24,7 +24,7 @@ function Get-CimInstance($ClassName, $Filter) {
 function Get-Item { [pscustomobject] @{ VersionInfo = [pscustomobject] @{ FileVersion = $sshd_version } } }
 function Get-Outcome($program, [string[]] $arguments, $text, $limit) {
     if ($program -eq 'secedit.exe') { [IO.File]::WriteAllText($arguments[4], "[Privilege Rights]`r`n$($asked.rights)`r`n", [Text.Encoding]::Unicode) }
-    $lines = @(if ($program -like '*shawl*') { $asked.shawl })
+    $lines = @(if ($program -like '*shawl*') { $asked.shawl } elseif ($program -like '*restic*') { $asked.restic })
     [pscustomobject] @{ code = $asked.python; printed = $lines; lines = $lines }
 }
 function Get-ExecutionPolicy { $asked.policy }

@@ -109,3 +109,24 @@ def test_a_check_that_breaks_hides_no_other(tmp_path: Path) -> None:
 def test_applocker_that_decides_is_a_note(tmp_path: Path) -> None:
     ended = preflight(tmp_path, "$states.AppIDSvc = 'Running'")
     assert (ended.status, ended.lines[0].startswith("note: AppLocker decides")) == (0, True)
+
+
+class TestRestic:
+    def copied(self, tmp_path: Path, content: bytes | None = b"MZ", said: str = "restic 0.18.0 compiled") -> Ended:
+        program = tmp_path / "restic.exe"
+        if content is not None:
+            program.write_bytes(content)
+        sha256 = hashlib.sha256(b"MZ").hexdigest()
+        played = f"$asked.restic = '{said}'"
+        return preflight(tmp_path, played, restic_source=program.as_posix(), restic_sha256=sha256)
+
+    def test_the_one_that_was_told_passes(self, tmp_path: Path) -> None:
+        assert self.copied(tmp_path).errors == ""
+
+    def test_what_is_no_restic_is_told(self, tmp_path: Path) -> None:
+        ended = self.copied(tmp_path, said="")
+        assert ended.status == 1
+        assert "Get restic.exe out of the zip" in ended.errors
+
+    def test_one_that_is_missing_is_told(self, tmp_path: Path) -> None:
+        assert "restic is not at" in self.copied(tmp_path, None).errors

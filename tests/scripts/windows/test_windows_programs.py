@@ -15,6 +15,7 @@ from tests.scripts.windows.stubbed_windows import NEEDS_POWERSHELL, POWERSHELL
 
 pytestmark = NEEDS_POWERSHELL
 
+PASSWORD = "correct-horse-battery"
 PLAYED = Path(__file__).parent / "played_postgresql.ps1"
 SETTINGS = {
     **{"BACKUP_KEEP": "2", "BACKUP_KEEP_DAYS": "30", "BACKUP_ALERT_AFTER_HOURS": "26"},
@@ -26,7 +27,7 @@ SETTINGS = {
 class Host:
     """A directory of Prefect on a host, with the programs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, copy_to: str = "") -> None:
         self.root, self.backups = root, root / "back ups"
         for place in ("runtime/bin", "configuration", "data/backups", "back ups"):
             (root / place).mkdir(parents=True)
@@ -34,7 +35,7 @@ class Host:
             shutil.copy(program, root / "runtime" / "bin")
         words = "\n".join(path.read_text() for path in (PLACE / "prelude.ps1", PLAYED))
         (root / "runtime" / "bin" / "prelude.ps1").write_text(words)
-        told = {**SETTINGS, "BACKUP_DIRECTORY": self.backups.as_posix()}
+        told = {**SETTINGS, "BACKUP_DIRECTORY": self.backups.as_posix(), "RESTIC_REPOSITORY": copy_to}
         (root / "configuration" / "backups.env").write_text("".join(f"{key}={value}\n" for key, value in told.items()))
 
     def run(self, name: str, *arguments: str, played: str = "") -> tuple[int, str, str]:
@@ -154,6 +155,93 @@ class TestDrill:
         assert status == 1
         assert reason in errors
         assert (self.result(host)["result"], self.result(host)["reason"]) == ("failed", errors)
+
+
+class TestCopies:
+    @pytest.fixture
+    def host(self, tmp_path: Path) -> Host:
+        host = Host(tmp_path / "Pre fect", "s3:https://s3.example.com/copies")
+        credentials = host.root / "configuration" / "backups-copy.secrets.env"
+        credentials.write_text(f"AWS_ACCESS_KEY_ID=id\r\nRESTIC_PASSWORD={PASSWORD}\r\n")
+        return host
+
+    def told(self, host: Host) -> list[str]:
+        """Return what restic was told, without what it is told each time."""
+        lines = (host.root / "data" / "restic").read_text().splitlines()
+        return [line.removeprefix("--quiet --cache-dir /data/backups/cache ") for line in lines]
+
+    def test_each_scheduled_backup_is_copied_and_old_copies_go(self, host: Host) -> None:
+        status, printed, errors = host.run("backup-prefect")
+        assert (status, errors) == (0, "")
+        assert printed.splitlines()[1].startswith("copied 1 backups off this host in ")
+        assert self.told(host) == [
+            *("cat config", "init", "unlock", "backup --tag prefect --exclude .unfinished /back ups"),
+            "forget --tag prefect --group-by tags --prune --keep-within 30d",
+        ]
+        assert [path.name for path in (host.root / "data" / "away").iterdir()] == host.names
+
+    def test_the_repository_is_made_once(self, host: Host) -> None:
+        for _ in range(2):
+            assert host.run("copy-prefect-backups")[0] == 0
+        assert self.told(host).count("init") == 1
+
+    def test_the_password_stands_on_no_command_line(self, host: Host) -> None:
+        status, printed, errors = host.run("backup-prefect")
+        assert status == 0
+        assert PASSWORD not in printed + errors + "".join(self.told(host))
+
+    def test_one_of_an_upgrade_waits_for_the_next(self, host: Host) -> None:
+        assert host.run("backup-prefect", "before-migration-3.9.0")[0] == 0
+        assert not (host.root / "data" / "restic").exists()
+
+    def test_a_copy_that_fails_fails_the_scheduled_backup_which_stays(self, host: Host) -> None:
+        status, _, errors = host.run("backup-prefect", played="offline")
+        assert status == 1
+        assert "restic can neither open nor make its repository" in errors
+        assert "unable to open the repository at s3:https://s3.example.com/copies" in errors
+        assert "the backup is made, but it was not copied off this host" in errors
+        assert len(host.names) == 1
+
+    def test_those_that_are_missing_are_brought_back(self, host: Host) -> None:
+        lost, kept = host.backup(hours=3), host.backup(hours=1)
+        assert host.run("copy-prefect-backups")[0] == 0
+        shutil.rmtree(host.backups / lost)
+        (host.backups / kept / "prefect.dump").write_text("what is here stays")
+        status, printed, errors = host.run("copy-prefect-backups", "-Back")
+        assert (status, errors) == (0, "")
+        assert printed.startswith("there are 2 backups now")
+        assert host.names == [lost, kept]
+        assert (host.backups / lost / "prefect.dump").read_text() == "a dump"
+        assert (host.backups / kept / "prefect.dump").read_text() == "what is here stays"
+        assert self.told(host)[-1] == "restore latest --tag prefect --target /back ups/.unfinished"
+
+    def test_those_of_another_snapshot_are_asked_for_by_its_name(self, host: Host) -> None:
+        assert host.run("copy-prefect-backups")[0] == 0
+        host.run("copy-prefect-backups", "-Back", "1a2b3c4d")
+        assert self.told(host)[-1].startswith("restore 1a2b3c4d ")
+
+    def test_the_drill_compares_the_newest_copy(self, host: Host) -> None:
+        name = host.backup()
+        assert host.run("copy-prefect-backups")[0] == 0
+        assert host.run("drill-prefect-restore")[0] == 0
+        assert [line.partition(" ")[0] for line in self.told(host)[-2:]] == ["check", "--no-cache"]
+        (host.root / "data" / "away" / name / "prefect.dump").write_text("another")
+        status, printed, errors = host.run("drill-prefect-restore")
+        assert status == 1
+        assert f"{name} is not the same off this host as here" in errors
+        assert "restore drill failed" in printed
+
+    def test_the_drill_misses_a_copy_that_was_never_made(self, host: Host) -> None:
+        assert host.run("copy-prefect-backups")[0] == 0
+        host.backup()
+        status, _, errors = host.run("drill-prefect-restore")
+        assert status == 1
+        assert "is not the same off this host as here" in errors
+
+
+def test_without_copies_there_are_none_to_bring_back(host: Host) -> None:
+    status, _, errors = host.run("copy-prefect-backups", "-Back")
+    assert (status, errors) == (1, "error: there are no copies: backups.copyTo is not set in the stack file.")
 
 
 def test_a_restore_of_a_backup_that_is_not_there_names_those_that_are(host: Host) -> None:

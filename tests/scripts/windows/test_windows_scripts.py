@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.windows.stubbed_windows import NEEDS_POWERSHELL, run
+from tests.scripts.windows.stubbed_windows import NEEDS_POWERSHELL, Ended, run
 
 pytestmark = NEEDS_POWERSHELL
 
@@ -84,3 +84,33 @@ class TestTimer:
         assert ended.status == 1
         assert "incorrectly formatted" in ended.errors
         assert "prefect-backup.xml" in ended.errors
+
+
+class TestPrepareBackups:
+    def prepare(self, tmp_path: Path, content: bytes = b"MZ", *, function: str = "twice", sha256: str = "") -> Ended:
+        source = tmp_path / "restic_windows_amd64.exe"
+        source.write_bytes(content)
+        settings = {
+            **{"directory": f"{tmp_path.as_posix()}/backups", "copies": "true", "purge": "false"},
+            **{"restic_source": source.as_posix(), "restic_sha256": sha256 or hashlib.sha256(content).hexdigest()},
+        }
+        return run("prepare-backups", tmp_path, settings, function)
+
+    def test_what_copies_them_is_there_afterwards_and_a_second_run_changes_nothing(self, tmp_path: Path) -> None:
+        ended = self.prepare(tmp_path)
+        assert [line.partition(":")[0] for line in ended.lines] == ["changed", "unchanged"]
+        assert (tmp_path / "runtime" / "restic.exe").read_bytes() == b"MZ"
+
+    def test_another_one_takes_its_place(self, tmp_path: Path) -> None:
+        self.prepare(tmp_path, function="create")
+        assert self.prepare(tmp_path, b"another").status == 0
+        assert (tmp_path / "runtime" / "restic.exe").read_bytes() == b"another"
+
+    def test_one_that_was_not_told_is_refused(self, tmp_path: Path) -> None:
+        ended = self.prepare(tmp_path, function="create", sha256="ab" * 32)
+        assert ended.status == 1
+        assert f"not {'ab' * 32} as in the stack file" in ended.errors
+
+    def test_it_goes_with_them(self, tmp_path: Path) -> None:
+        assert self.prepare(tmp_path, function="delete_after_create").lines[-1].startswith("changed: removed")
+        assert not (tmp_path / "runtime" / "restic.exe").exists()
