@@ -1,7 +1,12 @@
 # Runs what is scheduled: run-task [-on_failure PROGRAM] NAME SECONDS PROGRAM [ARGUMENT...]. What it says goes to a log; if it
 # fails, or is not done within so many seconds and is ended, the other program is run with the NAME.
-param([string] $name, [int] $seconds, [string] $program, [string] $on_failure = '')
-$command = [string[]] (@($program) + $args)
+param(
+    [Parameter(Position = 0)] [string] $name,
+    [Parameter(Position = 1)] [int] $seconds,
+    [Parameter(Position = 2, ValueFromRemainingArguments = $true)] [string[]] $command,
+    # by its name alone, as it has no position
+    [string] $on_failure = ''
+)
 . "$PSScriptRoot/programs.ps1"
 
 $place = "$log/tasks"

@@ -117,6 +117,44 @@ class TestBackup:
         assert printed.startswith("nothing to back up")
 
 
+class TestTasks:
+    """What Task Scheduler runs, and what looks after that."""
+
+    @pytest.fixture
+    def host(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+        host = Host(tmp_path / "Pre fect")
+        programs = host.root / "runtime" / "bin"
+        said = "[Console]::Out.WriteLine((ConvertTo-Json @($args) -Compress))"
+        (programs / "say.ps1").write_text(f"{said}\nif ($args -contains 'wrong') {{ exit 3 }}\n")
+        (programs / "alert.ps1").write_text('[IO.File]::WriteAllText("$PSScriptRoot/alerted", $args[0])\n')
+        if os.name != "nt":
+            # where there are no windows, none can be hidden
+            program = programs / "run-task.ps1"
+            program.write_text(program.read_text().replace(" -WindowStyle Hidden", ""))
+            (tmp_path / "powershell.exe").symlink_to(str(shutil.which(POWERSHELL)))
+            monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        return host
+
+    def task(self, host: Host, *arguments: str) -> tuple[int, str]:
+        """Run a task that says its arguments; return its status and its log without the time."""
+        programs = host.root / "runtime" / "bin"
+        alert = ("-on_failure", str(programs / "alert.ps1"))
+        status, _, _ = host.run("run-task", *alert, "renewal", "60", str(programs / "say.ps1"), *arguments)
+        log = (host.root / "log" / "tasks" / "renewal.log").read_text()
+        return status, log.partition("Z ")[2].strip()
+
+    def test_its_program_gets_its_arguments(self, host: Host) -> None:
+        arguments = ["D:/a b", "prefect-postgresql", "10.0.0.30", "fd00::1"]
+        status, log = self.task(host, *arguments)
+        assert (status, log) == (0, f"ended with 0\n{json.dumps(arguments, separators=(',', ':'))}")
+        assert not (host.root / "runtime" / "bin" / "alerted").exists()
+
+    def test_when_it_fails_another_one_tells_of_it(self, host: Host) -> None:
+        status, log = self.task(host, "wrong")
+        assert (status, log.splitlines()[0]) == (1, "ended with 3")
+        assert (host.root / "runtime" / "bin" / "alerted").read_text() == "renewal"
+
+
 class TestCheck:
     def test_a_damaged_one_does_not_count(self, host: Host) -> None:
         good, damaged = host.backup(hours=3), host.backup(hours=1, good=False)
