@@ -30,12 +30,12 @@ def lines_for_watchdog(service: Service) -> list[str]:
 
 def watchdog_units(program: str) -> Mapping[str, tuple[str, list[str]]]:
     """Return name and lines of the timer and the check; `program` is the full path of what the check runs."""
-    # neither before the service was started nor while it stops, however long that takes
-    lifetime = ["BindsTo=%i.service", "After=%i.service"]
     timer = [
         "[Unit]",
         "Description=When to look after %i",
-        *lifetime,
+        # neither before the service was started nor while it stops, however long that takes
+        "BindsTo=%i.service",
+        "After=%i.service",
         "",
         "[Timer]",
         "OnActiveSec=15",
@@ -45,7 +45,9 @@ def watchdog_units(program: str) -> Mapping[str, tuple[str, list[str]]]:
     check = [
         "[Unit]",
         "Description=Looks after %i",
-        *lifetime,
+        # bound to it, a check that starts when the service is being stopped would have it started, not stopped
+        "PartOf=%i.service",
+        "After=%i.service",
         "",
         "[Service]",
         "Type=oneshot",

@@ -91,3 +91,17 @@ def test_what_hangs_is_restarted_and_the_journal_says_why(prefect: Prefect, serv
     assert f"{service} runs, but http://" in prefect.watchdog_told(service)
     prefect.wait_for_ready()
     prefect.wait_for(prefect.start_nap("patient", seconds=0), "COMPLETED")
+
+
+def test_a_check_that_starts_while_a_service_stops_does_not_keep_it_running(prefect: Prefect) -> None:
+    hung = prefect.process(SERVER)
+    prefect.host.run(f"kill -STOP {hung} && systemctl stop --no-block {SERVER}")
+    prefect.host.run(f"systemctl start --no-block prefect-watchdog@{SERVER}; kill -CONT {hung}")
+
+    wait_until(lambda: prefect.process(SERVER) != hung, f"{SERVER} to stop")
+    wait_until(
+        lambda: prefect.host.run("systemctl list-jobs --no-legend").stdout == "", "systemd to have nothing to do"
+    )
+    assert prefect.process(SERVER) == 0, "it was started again"
+    prefect.host.run(f"systemctl start {SERVER}")
+    prefect.wait_for_ready()

@@ -38,11 +38,17 @@ def test_a_database_is_let_recover_for_as_long_as_it_takes(health_url: str) -> N
     assert "X-Prefect" not in text
 
 
-@pytest.mark.parametrize("unit", ["watchdog-timer", "watchdog"])
-def test_neither_timer_nor_check_outlives_the_service(unit: str) -> None:
-    lines = Linux().host_files()[unit].content.splitlines()
+def test_the_timer_does_not_outlive_the_service() -> None:
+    lines = Linux().host_files()["watchdog-timer"].content.splitlines()
 
     assert {"BindsTo=%i.service", "After=%i.service"} <= set(lines)
+
+
+def test_a_check_is_stopped_with_the_service_but_never_starts_it() -> None:
+    lines = Linux().host_files()["watchdog"].content.splitlines()
+
+    assert {"PartOf=%i.service", "After=%i.service"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("BindsTo=", "Requires=", "Wants="))]
 
 
 def test_the_check_runs_the_program_that_is_put_there() -> None:

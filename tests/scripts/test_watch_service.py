@@ -19,7 +19,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str
     """Check a service with these addresses, after a second and not minutes; return what systemctl was asked for."""
     asked = tmp_path / "asked"
     systemctl = tmp_path / "systemctl"
-    systemctl.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n')
+    systemctl.write_text(f'#!/bin/sh\n[ "$1" != is-active ] || exec test ! -e {tmp_path}/off\necho "$@" >>{asked}\n')
     systemctl.chmod(0o755)
     asked.touch()
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -68,13 +68,13 @@ def test_a_service_that_answers_again_in_time_is_left_alone(watch: Callable[[str
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_a_service_that_keeps_saying_that_it_is_ill_is_restarted(watch: Callable[[str, str], str], status: int) -> None:
     with answering(status) as health_url, listening() as requires_url:
-        assert watch(health_url, requires_url) == "restart --no-block prefect-server.service\n"
+        assert watch(health_url, requires_url) == "try-restart --no-block prefect-server.service\n"
 
 
 def test_a_service_that_does_not_answer_is_restarted_and_the_journal_says_why(
     watch: Callable[[str, str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert watch(NOBODY, "") == "restart --no-block prefect-server.service\n"
+    assert watch(NOBODY, "") == "try-restart --no-block prefect-server.service\n"
     assert capsys.readouterr().err == f"prefect-server runs, but {NOBODY} does not answer: restarting it\n"
 
 
@@ -85,3 +85,11 @@ def test_a_service_without_what_it_needs_is_left_alone(
     with answering(503) as health_url:
         assert watch(health_url, requires_url) == ""
     assert f"neither is {requires_url}, which it needs: left alone" in capsys.readouterr().err
+
+
+def test_a_service_that_was_stopped_stays_stopped(
+    watch: Callable[[str, str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "off").touch()
+    assert watch(NOBODY, "") == ""
+    assert capsys.readouterr().err == ""

@@ -2,7 +2,7 @@
 """Restarts a service that runs but is dead: watch-service NAME.
 
 Dead is a service whose HealthUrl has not answered with 200 for three minutes while what it needs, its RequiresUrl, did.
-Both stand in its unit. systemd ends this program when the service stops meanwhile.
+Both stand in its unit. A service that does not run is left alone: it was stopped, or systemd starts it again.
 """
 
 from __future__ import annotations
@@ -34,14 +34,21 @@ def main() -> None:
 
     deadline = time.monotonic() + DEAD_AFTER_SECONDS
     while not answers(health_url):
+        if not runs(service):
+            return
         if requires_url and not answers(requires_url):
             sys.stderr.write(f"{service} is not healthy, but neither is {requires_url}, which it needs: left alone\n")
             return
         if time.monotonic() >= deadline:
             sys.stderr.write(f"{service} runs, but {health_url} does not answer: restarting it\n")
-            subprocess.run(["systemctl", "restart", "--no-block", f"{service}.service"], check=True)
+            subprocess.run(["systemctl", "try-restart", "--no-block", f"{service}.service"], check=True)
             return
         time.sleep(PAUSE_SECONDS)
+
+
+def runs(service: str) -> bool:
+    """Tell whether systemd has the service running, neither starting nor stopping."""
+    return subprocess.run(["systemctl", "is-active", "--quiet", f"{service}.service"], check=False).returncode == 0
 
 
 def answers(url: str) -> bool:
