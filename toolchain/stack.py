@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from toolchain import pulumi_plugins, stale_lock
+from toolchain import interrupted_creations, pulumi_plugins, stale_lock
 from toolchain.errors import ToolchainError
 from toolchain.layout import Layout
 from toolchain.process import say
@@ -63,7 +63,8 @@ def make_ready(stack: str) -> set[str]:
 
     Raises ToolchainError if the encryption key is missing although the stack is deployed, or if Pulumi fails.
     """
-    stale_lock.release(stack, os.environ)
+    if stale_lock.release(stack, os.environ):
+        interrupted_creations.settle(stack, os.environ)
     keys = configured(stack)
     if keys is None:
         create(stack)

@@ -50,6 +50,7 @@ def runs(stack: Stack, *parts: str) -> bool:
 MOMENTS = [
     Moment("while the host is prepared", lambda stack, _: (stack.host / "runtime/supervisor").exists(), interrupt_once),
     Moment("after initdb", lambda stack, _: (stack.host / "data/postgresql").exists(), interrupt_twice),
+    Moment("while a role is made", lambda _, output: "postgres-role creating" in output, kill),
     Moment("while Prefect is installed", lambda stack, _: runs(stack, "pip install", "prefect-3"), kill),
     Moment("while the database is migrated", lambda stack, _: runs(stack, "runtime/migrate.py"), kill),
     Moment("while the canary runs", lambda _, output: "canary-default creating" in output, interrupt_once),
