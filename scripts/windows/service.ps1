@@ -175,6 +175,9 @@ function Restore-Former($runtime_before, $account_before, $definition) {
         # into its directories it may still write
         foreach ($file in $definition.environment_files) { Add-Reader $file (Get-Sid $account_before) }
         Set-Account $account_before ''
+        # what the other one was given for nothing
+        $sid = Get-AccountSid $definition
+        if ($sid -ne (Get-Sid $account_before)) { foreach ($directory in $definition.writes) { Remove-Access $directory $sid } }
         $former += "as $account_before"
     }
     if (Restart-UntilHealthy) { " It serves again $former." } else { " Run $former it was not healthy either." }

@@ -193,4 +193,5 @@ class TestAccounts:
         assert "its password is another one by now" in found.errors
         assert f"It serves again as NT SERVICE\\{SERVICE}." in found.errors
         assert f"configuration/a.env+SID(NT SERVICE\\{SERVICE})" in after(found.calls)
+        assert "data-SID(CORP\\svc-prefect)" in after(found.calls)
         assert f"sc.exe config {SERVICE} obj= NT SERVICE\\{SERVICE}" in after(found.calls)
