@@ -41,10 +41,10 @@ function Expand-Programs {
     Remove-Directory "$programs.new"
 }
 
-# https://docs.prefect.io: 14.9 is the oldest that Prefect is run on
+# Prefect is run on 14.9, too, in which whoever may connect may create tables: https://www.postgresql.org/docs/15/release-15.html
 function Test-Version($said) {
     if ($said -notmatch '\(PostgreSQL\) ([0-9]+\.[0-9]+)') { fail "postgres --version said: $said" }
-    if ([version] $Matches[1] -lt [version] '14.9') { fail "PostgreSQL $($Matches[1]) is older than 14.9, which Prefect needs. Get a newer one." }
+    if ([version] $Matches[1] -lt [version] '15.0') { fail "PostgreSQL $($Matches[1]) is older than 15, the oldest that is taken on Windows. Get a newer one." }
 }
 
 # before the server has to run from programs that cannot read its data

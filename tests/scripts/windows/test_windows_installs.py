@@ -47,7 +47,7 @@ class TestPostgreSql:
 
     @pytest.mark.parametrize(
         ("said", "cluster", "told"),
-        [("14.8", "", "older than 14.9"), ("17.6", "16", "is of PostgreSQL 16"), ("17.6", "1", "is of PostgreSQL 1,")],
+        [("14.20", "", "older than 15"), ("17.6", "16", "is of PostgreSQL 16"), ("17.6", "1", "is of PostgreSQL 1,")],
     )
     def test_one_that_cannot_serve_is_refused(self, said: str, cluster: str, told: str, tmp_path: Path) -> None:
         ended = self.install(
@@ -79,7 +79,7 @@ class TestPostgreSql:
     def test_an_installed_one_that_is_too_old_or_not_there_is_refused(self, tmp_path: Path) -> None:
         given = self.installed(tmp_path)
         old = self.install(tmp_path, "create", before="$answers = @('0 postgres (PostgreSQL) 13.20')", **given)
-        assert "PostgreSQL 13.20 is older than 14.9" in old.errors
+        assert "PostgreSQL 13.20 is older than 15" in old.errors
         elsewhere = {**given, "postgresql_programs": "D:/PostgreSQL"}
         none = self.install(tmp_path, "create", **elsewhere)
         assert "there is no D:/PostgreSQL/bin/postgres.exe. Install PostgreSQL there" in none.errors
