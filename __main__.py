@@ -4,12 +4,12 @@ import pulumi
 
 from components import postgres_host
 from components.azure.on_demand import make_in_azure
+from components.caddy_proxy import CaddyProxy, CaddyProxyArgs
 from components.database_backups import DatabaseBackups, DatabaseBackupsArgs
 from components.drift import find_repairs
 from components.existing_postgres import ExistingPostgres, ExistingPostgresArgs
 from components.firewall import HostFirewall, HostFirewallArgs
 from components.host import Host, HostArgs
-from components.nginx_configuration import public_url_variables
 from components.nginx_proxy import NginxProxy, NginxProxyArgs
 from components.postgres_host import PostgresHost, PostgresHostArgs
 from components.prefect_api.resources import CanaryRun
@@ -21,8 +21,9 @@ from components.prefect_worker_host import (
     PrefectWorkerHostArgs,
     drain_before_another_password,
 )
+from components.public_url import public_url_variables
 from components.secret_blocks import SecretBlocks, SecretBlocksArgs
-from components.settings import load_settings, ssh_private_key
+from components.settings import NginxSettings, load_settings, ssh_private_key
 from components.work_pool import WorkPool, WorkPoolArgs
 
 config = pulumi.Config()
@@ -131,7 +132,7 @@ server = PrefectServerHost(
         log_level=settings.server.log_level,
         settings=settings.server.settings,
         backups=backups,
-        public_variables=public_url_variables(settings.nginx) if settings.nginx else {},
+        public_variables=public_url_variables(settings.proxy) if settings.proxy else {},
         auth_string=secrets.auth_string,
         drained=[*drained.values()],
         encryption_key=secrets.encryption_key,
@@ -143,13 +144,24 @@ proxy = (
         "proxy",
         NginxProxyArgs(
             host=hosts[settings.server.hosts[0]],
-            settings=settings.nginx,
+            settings=settings.proxy,
             upstream_port=settings.server.port,
             tls_certificate=secrets.tls_certificate,
             tls_private_key=secrets.tls_private_key,
         ),
     )
-    if settings.nginx
+    if isinstance(settings.proxy, NginxSettings)
+    else CaddyProxy(
+        "proxy",
+        CaddyProxyArgs(
+            host=hosts[settings.server.hosts[0]],
+            settings=settings.proxy,
+            upstream_port=settings.server.port,
+            tls_certificate=secrets.tls_certificate,
+            tls_private_key=secrets.tls_private_key,
+        ),
+    )
+    if settings.proxy
     else None
 )
 

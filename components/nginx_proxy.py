@@ -6,14 +6,11 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from components.host import Host, HostScope, Step
-from components.nginx_configuration import (
-    ca_certificate,
-    certificate_expiry,
-    redirect_configuration,
-    site_configuration,
-)
+from components.https_proxy import HttpsProxy
+from components.nginx_configuration import redirect_configuration, site_configuration
 from components.platforms import HostFile, ScheduledTask
-from components.settings.nginx import Acme, CertificateFiles, NginxSettings, PrivateCa, StackCertificate
+from components.settings.https import PrivateCa, StackCertificate
+from components.settings.nginx import Acme, CertificateFiles, NginxSettings
 
 RENEWAL = "renew-nginx-certificate"
 ISSUE = "issue-certificate"
@@ -32,19 +29,8 @@ class NginxProxyArgs:
     """For a `StackCertificate`: its key, in PEM."""
 
 
-class NginxProxy(pulumi.ComponentResource):
-    """Prefect at its public URL: HTTP sent to HTTPS; UI, API and web sockets passed on to the server."""
-
-    public_url: str
-    api_url: str
-    has_private_ca: bool
-    """Whether nobody trusts the certificate without being told to."""
-    certificate_expiry: pulumi.Output[str]
-    """When the certificate expires that was there at the last change, in ISO 8601; the host renews it by itself."""
-    ca_certificate: pulumi.Output[str]
-    """What browsers and workers must trust, in PEM; empty unless the certificate is from the host's private CA."""
-    ready: pulumi.Resource
-    """nginx shows the site."""
+class NginxProxy(HttpsProxy):
+    """nginx shows Prefect."""
 
     def __init__(self, name: str, args: NginxProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:NginxProxy", name, None, opts)
@@ -71,19 +57,7 @@ class NginxProxy(pulumi.ComponentResource):
             on, "site", site, {**server, "port": str(settings.https_port), "certificate": shown}, after=certificate
         )
 
-        self.public_url = settings.public_url
-        self.api_url = f"{settings.public_url}/api"
-        self.has_private_ca = isinstance(settings.certificate, PrivateCa)
-        self.certificate_expiry = certificate.report.apply(certificate_expiry)
-        self.ca_certificate = certificate.report.apply(ca_certificate)
-        self.ready = showing.resource
-        self.register_outputs(
-            {
-                "public_url": self.public_url,
-                "certificate_expiry": self.certificate_expiry,
-                "ca_certificate": self.ca_certificate,
-            }
-        )
+        self._shows(settings, certificate, showing)
 
 
 def _shown(on: HostScope, suffix: str, site: HostFile, settings: dict[str, str], *, after: Step) -> Step:

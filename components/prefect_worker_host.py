@@ -6,7 +6,7 @@ import pulumi
 
 from components import postgres_host, prefect_server_host
 from components.host import HostScope, Step
-from components.nginx_proxy import NginxProxy
+from components.https_proxy import HttpsProxy
 from components.platforms import HostFile, Platform
 from components.prefect_configuration import environment_file, secrets_file, worker_secrets, worker_variables
 from components.prefect_runtime import PrefectRuntime
@@ -26,7 +26,7 @@ class PrefectWorkerHostArgs:
     server: PrefectServerHost
     drained: Step
     """Flow runs that use another password have ended; it compares the file of secrets, which is written after it."""
-    proxy: NginxProxy | None = None
+    proxy: HttpsProxy | None = None
     """Through which workers on other hosts than the server's come; None where they need none."""
     account_password: pulumi.Input[str] | None = None
     """Of the account that it logs on as; None for one that has none."""

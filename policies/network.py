@@ -54,10 +54,10 @@ def servers_have_a_password(resources: Sequence[Resource]) -> Iterator[tuple[Res
 
 
 def private_ports_are_closed(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
-    """Require that no firewall opens to everybody the database, the server behind nginx, or a worker's health."""
+    """Require that no firewall opens to everybody the database, the server behind its proxy, or a worker's health."""
     steps = [(resource, step(resource)) for resource in resources]
     given = {port: key for _, done in steps if isinstance(done, Script) for key, port in done.ports.items()}
-    private = {port: key for port, key in given.items() if not key.startswith("nginx.")}
+    private = {port: key for port, key in given.items() if not key.startswith(("nginx.", "caddy."))}
     for resource, done in steps:
         for port in _opened_in_azure(resource) & {*private, "22", "5432", "*"}:
             yield (

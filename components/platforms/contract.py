@@ -163,6 +163,10 @@ class Platform(Protocol):
         """Return the full path of a program of PostgreSQL, such as `psql`, whichever its version is."""
         ...
 
+    def caddy(self) -> str:
+        """Return the full path of Caddy; empty where it is no program of this platform, or nobody has given it."""
+        ...
+
     def home(self, service: str) -> str:
         """Return PREFECT_HOME of `service`: one for all where they share an account."""
         ...

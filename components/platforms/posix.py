@@ -34,6 +34,10 @@ class Posix(ABC):
         """Return the content."""
         return content
 
+    def caddy(self) -> str:
+        """Return none: the proxy is nginx here, or there is none."""
+        return ""
+
     def stop_file(self, service: str) -> str:  # noqa: ARG002 - the same for all
         """Return none: a signal tells the program alone."""
         return ""

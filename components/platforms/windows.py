@@ -58,6 +58,8 @@ class WindowsPrograms:
     """Full path of an installation of PostgreSQL, which stays as it is; empty where an archive brings the programs."""
     restic: GivenFile | None = None
     """Copies backups off a host; None where none are copied."""
+    caddy: GivenFile | None = None
+    """Caddy, which shows the server by HTTPS; None where it is for its own host alone."""
     wheel_directory: str = ""
     """Full path of a directory with all wheels of the locked runtime; empty for a package index."""
 
@@ -87,6 +89,11 @@ class Windows:
     def postgresql(self, program: str) -> str:
         """Return a program of PostgreSQL, behind a junction; beside its directory is what it reads."""
         return self.path("runtime", "postgresql", "bin", f"{program}.exe")
+
+    def caddy(self) -> str:
+        """Return the full path of the copy of Caddy: named after its content, as one that runs cannot be replaced."""
+        given = self.programs.caddy
+        return self.path("runtime", f"caddy-{given.sha256[:8].lower()}.exe") if given else ""
 
     def home(self, service: str) -> str:
         """Return one of its own: what stands there, such as logging.yml, Prefect reads and runs."""
@@ -193,7 +200,8 @@ class Windows:
 
     def _given(self) -> dict[str, str]:
         """Return what every script may ask for: where everything is, and what the host's owner put there."""
-        python, postgresql, restic = self.programs.python_archive, self.programs.postgresql, self.programs.restic
+        programs = self.programs
+        python, postgresql, restic, caddy = programs.python_archive, programs.postgresql, programs.restic, programs.caddy
         return {
             "root": self.directory,
             "wrapper": self.wrapper,
@@ -207,6 +215,9 @@ class Windows:
             "postgresql_archive_sha256": postgresql.sha256 if postgresql else "",
             "restic_source": restic.path if restic else "",
             "restic_sha256": restic.sha256 if restic else "",
+            "caddy": self.caddy(),
+            "caddy_source": caddy.path if caddy else "",
+            "caddy_sha256": caddy.sha256 if caddy else "",
         }
 
 

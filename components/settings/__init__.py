@@ -11,6 +11,7 @@ from components.settings.loading import (
     parse_settings,
     ssh_private_key,
 )
+from components.settings.nginx import NginxSettings
 from components.settings.postgres import PostgresSettings
 from components.settings.prefect_objects import PrefectObjects
 from components.settings.server import ServerSettings, supported_versions
@@ -21,6 +22,7 @@ __all__ = [
     "SWITCHES",
     "AzureSettings",
     "HostSettings",
+    "NginxSettings",
     "PostgresSettings",
     "PrefectObjects",
     "Secrets",

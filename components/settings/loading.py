@@ -30,7 +30,7 @@ from components.settings.backups import COPY_SECRET, BackupSettings, check_copy_
 from components.settings.deployments import DeploymentSettings, read_deployments, refuse_twice
 from components.settings.firewall import FirewallSettings, read_firewall
 from components.settings.hosts import HostSettings, is_address, read_hosts
-from components.settings.nginx import NginxSettings, check_certificate_secrets, read_nginx
+from components.settings.https import check_certificate_secrets
 from components.settings.ports import with_ports
 from components.settings.postgres import (
     MONITORING_SECRET,
@@ -42,6 +42,7 @@ from components.settings.postgres import (
 )
 from components.settings.prefect_files import read_prefect_files
 from components.settings.prefect_objects import SECRET_FIELD_PREFIX, PrefectObjects, read_prefect_objects
+from components.settings.proxy import ProxySettings, read_proxy
 from components.settings.secret_sources import SECTION as SECRET_SOURCES
 from components.settings.secret_sources import read_outside
 from components.settings.secrets import (
@@ -65,6 +66,7 @@ SECTIONS = (
     "postgres",
     "server",
     "nginx",
+    "caddy",
     "firewall",
     "backups",
     "workPools",
@@ -85,8 +87,8 @@ class Settings:
     """What the stack makes in Azure; None for nothing."""
     postgres: PostgresSettings
     server: ServerSettings
-    nginx: NginxSettings | None
-    """In front of a server on a Linux host; None on this machine."""
+    proxy: ProxySettings | None
+    """What shows the server by HTTPS; None where it is for its own host alone."""
     firewall: FirewallSettings
     backups: BackupSettings | None
     """None for none, as on this machine."""
@@ -148,7 +150,7 @@ class Settings:
         database = existing.address if existing else peers[self.postgres.host]
         partners = {
             *([database] if is_server and not has_database else []),
-            *([self.nginx.host] if self.nginx and is_worker and not is_server else []),
+            *([self.proxy.host] if self.proxy and is_worker and not is_server else []),
         }
         return {
             "roles": " ".join(role for role, has in roles.items() if has),
@@ -173,9 +175,9 @@ class Settings:
 
     def public_ports(self, host: HostSettings) -> tuple[int, ...]:
         """Return the TCP ports of a host that are for everybody."""
-        if self.nginx is None or host.name not in self.server.hosts:
+        if self.proxy is None or host.name not in self.server.hosts:
             return ()
-        return tuple(port for _, port in self.nginx.ports)
+        return tuple(port for _, port in self.proxy.ports)
 
     def private_ports(self, host: HostSettings) -> dict[int, tuple[str, ...]]:
         """Return the TCP ports of a host that are for some, with their addresses or networks."""
@@ -198,7 +200,7 @@ class Secrets:
     """For hosts reached by SSH; None to ask the SSH agent."""
     tls_certificate: pulumi.Output[str] | None
     tls_private_key: pulumi.Output[str] | None
-    """In PEM, where nginx shows a certificate that the stack carries."""
+    """In PEM, where the proxy shows a certificate that the stack carries."""
     backup_copy_environment: pulumi.Output[str] | None
     """Credentials of the repository that backups are copied to, NAME=value lines."""
     backup_alert_webhook: pulumi.Output[str] | None
@@ -290,7 +292,8 @@ def parse_settings(
     workers = read_workers(tables["workers"], hosts, pools)
     server = read_server(tables["server"], hosts)
     postgres = read_postgres(tables["postgres"], hosts, managed_postgres(azure, server.hosts))
-    nginx = _nginx(tables["nginx"], hosts, server)
+    servers = tuple(host for host in hosts if host.name in server.hosts)
+    proxy = read_proxy(tables["nginx"], tables["caddy"], servers)
     database_host = _named(hosts, postgres.host)
     backups = with_blob_copies(problems, azure, read_backups(tables["backups"], database_host), database_host)
     firewall = read_firewall(tables["firewall"])
@@ -306,7 +309,7 @@ def parse_settings(
             *read_prefect_files(tables["prefectFiles"], pools, blocks),
         ],
     )
-    check_certificate_secrets(problems, nginx, values, secret_keys)
+    check_certificate_secrets(problems, proxy, values, secret_keys)
     check_copy_secret(problems, backups, values)
     check_account_passwords(problems, accounts_of(workers), values, secret_keys)
     check_seed(problems, hosts, values)
@@ -315,8 +318,10 @@ def parse_settings(
     check_connections(problems, postgres, server)
     check_clients(problems, postgres, server, hosts)
     check_monitoring_secret(problems, postgres, values)
-    check_uses(problems, hosts, postgres=postgres, server=server, workers=workers, backups=backups)
-    hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, nginx=nginx)
+    check_uses(
+        problems, hosts, postgres=postgres, server=server, workers=workers, backups=backups, proxy=proxy
+    )
+    hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, proxy=proxy)
     on_this_machine = all(host.is_here for host in hosts)
     defaults = {"drift": False, "protect": not on_this_machine, "purgeOnDestroy": False}
     switches = {
@@ -330,7 +335,7 @@ def parse_settings(
         azure=azure,
         postgres=postgres,
         server=server,
-        nginx=nginx,
+        proxy=proxy,
         firewall=firewall,
         backups=backups,
         work_pools=pools,
@@ -354,11 +359,6 @@ def _named(hosts: tuple[HostSettings, ...], name: str) -> HostSettings | None:
     return next((host for host in hosts if host.name == name), None)
 
 
-def _nginx(table: Table, hosts: tuple[HostSettings, ...], server: ServerSettings) -> NginxSettings | None:
-    """Return what stands in front of a server on a Linux host, and of no other."""
-    servers = tuple(host for host in hosts if host.name in server.hosts)
-    wanted = any(host.platform == "linux" for host in servers) or not table.is_empty
-    return read_nginx(table, servers) if wanted else None
 
 
 def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Set
 from dataclasses import replace
 
 from components.settings.hosts import HostSettings
-from components.settings.nginx import NginxSettings
+from components.settings.https import HttpsSettings
 from components.settings.postgres import PostgresSettings
 from components.settings.server import ServerSettings
 from components.settings.table import Problems
@@ -19,13 +19,13 @@ def with_ports(
     postgres: PostgresSettings,
     server: ServerSettings,
     workers: tuple[WorkerSettings, ...],
-    nginx: NginxSettings | None,
+    proxy: HttpsSettings | None,
 ) -> tuple[HostSettings, ...]:
     """Return `hosts` with the ports their services listen on; two services on one port of an address are a problem."""
     listeners = [
         (postgres.host, "postgres.port", postgres.port),
         *((host, "server.port", server.port) for host in server.hosts),
-        *((host, key, port) for host in server.hosts for key, port in (nginx.ports if nginx else ())),
+        *((host, key, port) for host in server.hosts for key, port in (proxy.ports if proxy else ())),
         *((worker.host, f"workers.{worker.name}.healthPort", worker.health_port) for worker in workers),
     ]
     addresses = {host.name: host.address for host in hosts}

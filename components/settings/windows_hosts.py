@@ -42,6 +42,7 @@ def read_programs(table: Table) -> WindowsPrograms:
         postgresql=postgresql,
         postgresql_directory=postgresql_directory,
         restic=_file_of(table, "restic", "executable", RESTIC_EXAMPLE) if table.has("restic") else None,
+        caddy=_file_of(table, "caddy", "executable", "D:/offline/caddy.exe") if table.has("caddy") else None,
         wheel_directory=table.text(
             "wheelDirectory",
             "",

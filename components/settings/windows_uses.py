@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 
 from components.platforms import WindowsPrograms
 from components.settings.backups import BackupSettings
+from components.settings.caddy import CADDY_EXAMPLE
 from components.settings.hosts import HostSettings
+from components.settings.https import HttpsSettings
 from components.settings.postgres import PostgresSettings
 from components.settings.server import ServerSettings
 from components.settings.table import Problems
@@ -25,6 +27,7 @@ def check_uses(
     server: ServerSettings,
     workers: Sequence[WorkerSettings],
     backups: BackupSettings | None,
+    proxy: HttpsSettings | None,
 ) -> None:
     """Note what a Windows server lacks for what runs on it, and what cannot be there."""
     windows = {host.name: host.windows for host in hosts if host.windows}
@@ -36,7 +39,10 @@ def check_uses(
         python_users = [*(["server"] if name in server.hosts else [])]
         python_users += [f"workers.{worker.name}" for worker in workers if worker.host == name]
         _check_python(problems, name, programs, python_users)
-    _check_network(problems, windows, server, workers)
+        if programs.caddy and name not in server.hosts:
+            problems.add_needless(f"hosts.{name}.caddy", "is set, but nobody uses it", "only on a host of server.hosts")
+    if proxy is None:
+        _check_workers(problems, windows, server, workers)
 
 
 def _check_database(problems: Problems, name: str, programs: WindowsPrograms, postgres: PostgresSettings) -> None:
@@ -75,14 +81,13 @@ def _check_python(problems: Problems, name: str, programs: WindowsPrograms, user
         problems.add(key, f"is missing, and {users[0]} is on this host", rule, PYTHON_EXAMPLE)
 
 
-def _check_network(
-    problems: Problems,
-    windows: Collection[str],
-    server: ServerSettings,
-    workers: Sequence[WorkerSettings],
+def _check_workers(
+    problems: Problems, windows: Collection[str], server: ServerSettings, workers: Sequence[WorkerSettings]
 ) -> None:
-    """Note what would have to come over the network, where no proxy on Windows shows a certificate."""
-    for worker in workers:
-        for host in {*server.hosts} & {*windows} - {worker.host}:
-            allowed = f"{host}: a Prefect server on Windows serves its own host alone; or a server on a Linux host"
-            problems.add(f"workers.{worker.name}.host", f"is {worker.host!r}", allowed, host)
+    """Note workers on other hosts than a Windows server's, where nothing shows it by HTTPS."""
+    for host in {*server.hosts} & {*windows}:
+        elsewhere = [f"workers.{worker.name}" for worker in workers if worker.host != host]
+        if elsewhere:
+            given = f"is missing, and {', '.join(elsewhere)} would come over the network"
+            allowed = f"the full path of caddy.exe, for HTTPS, beside its sha256; or workers on {host} alone"
+            problems.add(f"hosts.{host}.caddy.executable", given, allowed, CADDY_EXAMPLE)

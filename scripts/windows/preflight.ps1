@@ -7,7 +7,7 @@ function finding($text) { $null = $problems.Add("error: $text") }
 function note($text) { Write-Line "note: $text" }
 
 function create {
-    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'AppLocker', 'Programs', 'Wrapper', 'Restic', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
+    foreach ($check in 'System', 'Rights', 'OpenSsh', 'Policies', 'AppLocker', 'Programs', 'Wrapper', 'Restic', 'Caddy', 'Libraries', 'Wheels', 'Disk', 'Memory', 'Names', 'Ports', 'Paths', 'Clock') {
         try { & "Test-$check" } catch { finding "the check of $check broke: $_ See what is special about this host, or report it." }
     }
     if ($problems.Count -gt 0) { throw ($problems -join "`n") }
@@ -111,6 +111,17 @@ function Test-Restic {
     }
     $said = "$((Get-Outcome $restic_source @('version') '' 60).lines)"
     if ($said -notmatch 'restic [0-9]+\.') { finding "$restic_source version said '$said'. Get restic.exe out of the zip for windows_amd64: https://github.com/restic/restic/releases" }
+}
+
+function Test-Caddy {
+    if ($caddy_source -eq '' -or [IO.File]::Exists($caddy)) { return }
+    $problem = Get-GivenProblem $caddy_source $caddy_sha256 'Caddy'
+    if ($problem -ne '') {
+        finding $problem
+        return
+    }
+    $outcome = Get-Outcome $caddy_source @('version') '' 60
+    if ($outcome.code -ne 0) { finding "$caddy_source version failed with exit code $($outcome.code): $(Get-End $outcome.lines) Get Caddy 2 for Windows, amd64: https://caddyserver.com/download" }
 }
 
 # The archive of PostgreSQL has none of these, and its ICU needs more of them than PostgreSQL itself.

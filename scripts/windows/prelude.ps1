@@ -204,6 +204,16 @@ function Get-GivenProblem($path, $sha256, $what) {
     ''
 }
 
+# Copy-Given PATH SHA256 WHAT TO: a program that the owner of the host put there, where services run it from
+function Copy-Given($path, $sha256, $what, $to) {
+    $problem = Get-GivenProblem $path $sha256 $what
+    if ($problem -ne '') { fail $problem }
+    Copy-Item -LiteralPath $path -Destination "$to.new" -Force
+    # Windows asks before it runs what came from the Internet, and a service has nobody to answer
+    Unblock-File -LiteralPath "$to.new"
+    Move-File "$to.new" $to
+}
+
 # Expand-Given ARCHIVE DIRECTORY [NAMES [SECONDS]]: made anew, with those files of the zip whose names match
 function Expand-Given($archive, $directory, $names = '', $limit = 1800) {
     Remove-Directory $directory
@@ -260,6 +270,32 @@ function Test-Url($url) {
 function Test-Port($address, $port) {
     $client = New-Object Net.Sockets.TcpClient
     try { $client.ConnectAsync($address, [int] $port).Wait(5000) } catch { $false } finally { $client.Close() }
+}
+
+# Get-ShownCertificate NAME PORT: what is shown on this host to those who ask for `NAME`: the `certificate`, and whether it
+# `is_right`, else the `problem`. Whom it is from is for clients to judge, who know the authority.
+function Get-ShownCertificate($name, $port) {
+    $found = [pscustomobject] @{ certificate = $null; is_right = $false; problem = '' }
+    $client = New-Object Net.Sockets.TcpClient
+    $check = [Net.Security.RemoteCertificateValidationCallback] {
+        param($from, $certificate, $chain, $errors)
+        $found.certificate = New-Object Security.Cryptography.X509Certificates.X509Certificate2($certificate)
+        if ("$errors" -match 'NameMismatch') { $found.problem = "it is for $($found.certificate.Subject) and others." }
+        $true
+    }
+    try {
+        $null = $client.ConnectAsync('127.0.0.1', [int] $port).Wait(5000)
+        $client.ReceiveTimeout = 5000
+        $stream = New-Object Net.Security.SslStream($client.GetStream(), $false, $check)
+        $stream.AuthenticateAsClient($name, $null, [Security.Authentication.SslProtocols]::Tls12, $false)
+        if ($found.certificate.NotAfter -lt [DateTime]::Now) { $found.problem = 'it has expired.' }
+        $found.is_right = $found.problem -eq ''
+    } catch {
+        $found.problem = "$_"
+    } finally {
+        $client.Close()
+    }
+    $found
 }
 
 # Test-Health URL; a service without one need only run

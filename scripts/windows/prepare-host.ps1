@@ -10,7 +10,7 @@ function create {
     # settings are for everybody to read, their secrets have an access of their own; data and logs are for their services
     Set-Access $root $for_readers
     foreach ($area in $data, $run, $log) { Set-Access $area $for_services }
-    Install-Shawl
+    if (-not [IO.File]::Exists($wrapper)) { Copy-Given $wrapper_source $wrapper_sha256 'Shawl' $wrapper }
     Write-File "$configuration/ports" "$ports`n"
     if ($before -eq (Get-State)) { unchanged 'directories and Shawl are there' } else { changed 'made directories and installed Shawl' }
 }
@@ -26,16 +26,6 @@ function drift {
 function Get-State {
     $states = foreach ($place in $root, $configuration, $data, $runtime, $run, $log, $wrapper) { Get-Access $place }
     "$states $(Read-File "$configuration/ports")"
-}
-
-function Install-Shawl {
-    if ([IO.File]::Exists($wrapper)) { return }
-    $problem = Get-GivenProblem $wrapper_source $wrapper_sha256 'Shawl'
-    if ($problem -ne '') { fail $problem }
-    Copy-Item -LiteralPath $wrapper_source -Destination "$wrapper.new" -Force
-    # Windows asks before it runs what came from the Internet, and a service has nobody to answer
-    Unblock-File -LiteralPath "$wrapper.new"
-    Move-File "$wrapper.new" $wrapper
 }
 
 function delete {

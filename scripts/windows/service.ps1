@@ -25,6 +25,7 @@ $hints = [ordered] @{
     'error 1260\b' = 'A policy keeps its account from running programs here: have AppLocker or App Control let all users run what is below the directory of this host.'
     '-1073741515|3221225781|0xc0000135' = 'A library is missing: install the Visual C++ runtime, vc_redist.x64.exe.'
     'UnicodeEncodeError' = 'A flow printed what the code page of this host has not: see that nothing unsets PYTHONUTF8.'
+    'listen(ing on)? .*:[0-9]+: bind:' = 'Its port is taken, or Windows keeps it for others: see Get-NetTCPConnection -State Listen, and netsh interface ipv4 show excludedportrange tcp.'
     'No module named|os error [23]\b|python.exe.*(cannot find|not found)' = 'The environment is not whole: remove its directory below runtime and run pulumi up again.'
     '(10048|EADDRINUSE|only one usage of each socket address)' = 'Its port is taken: Get-NetTCPConnection -State Listen tells by whom.'
     '(path|file ?name).*too long|\[WinError 206\]' = 'A path is too long: enable long paths, or choose a shorter directory for this host.'

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from components import prefect_configuration, prefect_job_variables, prefect_settings
-from components.nginx_configuration import public_url_variables
 from components.prefect_api import work_pools
-from components.settings.nginx import NginxSettings, PrivateCa
+from components.public_url import public_url_variables
+from components.settings.https import PrivateCa
+from components.settings.nginx import NginxSettings
 from tests.prefect_runtime import install_prefect
 from tests.settings.stack_file import CHECKOUT
 

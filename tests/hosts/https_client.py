@@ -25,7 +25,8 @@ class HttpsClient:
         with httpx.Client(verify=self._context, trust_env=False, timeout=10) as client:
             extensions = {"sni_hostname": self._host}
             url = f"https://{self._address}:{self._port}{path}"
-            return client.request(method, url, headers={"Host": self._host}, extensions=extensions, **options)
+            headers = {"Host": self._host, **options.pop("headers", {})}
+            return client.request(method, url, headers=headers, extensions=extensions, **options)
 
     def get(self, path: str) -> httpx.Response:
         """Get a page."""

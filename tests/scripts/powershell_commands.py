@@ -62,17 +62,21 @@ GIVEN = {
     *("python_archive", "python_archive_sha256"),
     *("postgresql_archive", "postgresql_archive_sha256", "postgresql_programs"),
     *("restic_source", "restic_sha256"),
+    *("caddy", "caddy_source", "caddy_sha256"),
 }
 """Settings that every script gets from its platform."""
 
 SETTINGS: dict[str, set[str]] = {
     "apply-postgresql-configuration": {"service"},
     "backup-database": {"reason"},
+    "caddy-certificate": {"service", "server_name", "port", "authority"},
+    "caddy-site": {"service", "server_name", "port", "candidate", "chain", "key", "account"},
     "create-postgresql-certificate": {"service", "names"},
     "create-postgresql-cluster": {"service"},
     "drain-worker": {"service", "secrets_file", "secrets"},
     "file": {"path", "readers", "content"},
     "firewall": {"openings"},
+    "install-caddy": set(),
     "install-postgresql": set(),
     "install-runtime": {"lock", "directory", "wheel_directory"},
     "list-drift": {"things", "scripts"},

@@ -5,15 +5,8 @@ from typing import Any
 import pytest
 
 from components.settings import HostSettings
-from components.settings.nginx import (
-    Acme,
-    CertificateFiles,
-    NginxSettings,
-    PrivateCa,
-    StackCertificate,
-    check_certificate_secrets,
-    read_nginx,
-)
+from components.settings.https import PrivateCa, StackCertificate, check_certificate_secrets
+from components.settings.nginx import Acme, CertificateFiles, NginxSettings, read_nginx
 from components.settings.table import Problem, Problems, Table
 
 SERVER = HostSettings(name="box", platform="linux")

@@ -209,11 +209,6 @@ class TestMixedStacks:
         )
         assert list(found) == ["hosts.db.privateAddress"]
 
-    def test_a_server_on_windows_serves_its_own_host_alone(self) -> None:
-        found = problems(mixed(server={"hosts": ["win"]}, workers={"default": {"host": "db"}}))
-        assert list(found) == ["workers.default.host"]
-        assert found["workers.default.host"].command.endswith(" workers.default.host win")
-
     def test_programs_that_nobody_uses_are_told(self) -> None:
         found = problems(mixed(hosts={"db": LINUX, "win": WINDOWS}))
         assert {key: problem.given for key, problem in found.items()} == {

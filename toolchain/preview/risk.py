@@ -165,6 +165,8 @@ def _reconfigurations(plan: Plan, steps: Steps) -> Iterator[Risk]:
     yield from _firewalls(steps)
     if any(change.operation == "update" for change, _ in steps.scripts("nginx-site")):
         yield Risk(level="low", text="nginx reloads its configuration: connections that are open stay.")
+    if any(change.operation == "update" for change, _ in steps.scripts("caddy-site")):
+        yield Risk(level="medium", text="Caddy restarts with another configuration: connections that are open break.")
     for change in plan.of("update"):
         if change.resource.type == "postgresql:index/role:Role" and "password" in change.properties:
             yield Risk(level="medium", text=f"The role {change.resource.inputs.get('name')} gets another password.")

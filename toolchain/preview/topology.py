@@ -89,7 +89,7 @@ def _services(steps: Steps) -> Iterator[ServiceNode]:
         ]
         role = _role(file.service)
         key = f"workers.{file.service.removeprefix('prefect-worker-')}.healthPort"
-        key = {"server": "server.port", "database": "postgres.port"}.get(role, key)
+        key = {"server": "server.port", "database": "postgres.port", "proxy": "caddy.httpsPort"}.get(role, key)
         yield ServiceNode(
             name=file.service,
             host=host,
@@ -125,6 +125,8 @@ def _role(service: str) -> Role:
         return "worker"
     if service.startswith("prefect-server"):
         return "server"
+    if service == "prefect-caddy":
+        return "proxy"
     return "database" if "postgresql" in service else "other"
 
 
@@ -136,7 +138,7 @@ def _detail(steps: Steps, service: str, role: Role, definition: str, host: str) 
         for change, script in steps.scripts("install-runtime"):
             if steps.host(change.resource) == host and "lock" in script.settings:
                 return script.settings["lock"].replace("prefect-", "Prefect ")
-    return {"database": "PostgreSQL"}.get(role, service)
+    return {"database": "PostgreSQL", "proxy": "Caddy"}.get(role, service)
 
 
 def _schedules(steps: Steps, host: str) -> Iterator[str]:

@@ -30,6 +30,7 @@ function delete_after_create { create; delete; delete }
 GIVEN = ("wrapper", "wrapper_source", "wrapper_sha256", "base_python", "python_archive", "python_archive_sha256")
 POSTGRESQL = ("postgresql_archive", "postgresql_archive_sha256", "postgresql_programs")
 RESTIC = ("restic_source", "restic_sha256")
+CADDY = ("caddy", "caddy_source", "caddy_sha256")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def run(name: str, root: Path, settings: dict[str, str], function: str = "create
     """Run `function` of a script below `root`, after the text `before` has changed the played world."""
     texts = [(PLACE / f"{part}.ps1").read_text(encoding="ascii") for part in ("prelude", name)]
     script = "\n".join([*texts, STUBS, SEQUENCES, before])
-    given = dict.fromkeys((*GIVEN, *POSTGRESQL, *RESTIC), "")
+    given = dict.fromkeys((*GIVEN, *POSTGRESQL, *RESTIC, *CADDY), "")
     payload = envelope({"root": root.as_posix(), **given, **settings}, script)
     words = [POWERSHELL, *command(function).split()[1:]]
     for place in ("run", "log", "runtime", "configuration", "data"):

@@ -1,0 +1,89 @@
+"""Caddy in front of a Prefect server: HTTPS on a Windows host."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.caddy_configuration import site_configuration
+from components.host import Host, HostScope, Step
+from components.https_proxy import HttpsProxy
+from components.platforms import HostFile, Service
+from components.platforms.windows_service import service_sid
+from components.settings.caddy import CaddySettings
+from components.settings.https import StackCertificate
+
+SERVICE = "prefect-caddy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaddyProxyArgs:
+    """Caddy on `host`, where a Prefect server listens on 127.0.0.1."""
+
+    host: Host
+    settings: CaddySettings
+    upstream_port: int = 4200
+    tls_certificate: pulumi.Input[str] | None = None
+    """For a `StackCertificate`: the server's certificate, then those between it and the root, in PEM."""
+    tls_private_key: pulumi.Input[str] | None = None
+    """For a `StackCertificate`: its key, in PEM."""
+
+
+class CaddyProxy(HttpsProxy):
+    """Caddy shows Prefect, as a service that reads what a script has tested."""
+
+    def __init__(self, name: str, args: CaddyProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("prefect-selfhost:index:CaddyProxy", name, None, opts)
+        settings, program = args.settings, args.host.platform.caddy()
+        on = args.host.scope(self, name)
+        storage, in_force = on.path("data", SERVICE), on.path("configuration", "caddy")
+        candidate = HostFile(
+            path=on.path("configuration", "caddy", "declared", "Caddyfile"),
+            content=site_configuration(
+                settings, storage=storage, certificates=in_force, upstream_port=args.upstream_port
+            ),
+        )
+        shown = {"service": SERVICE, "server_name": settings.host, "port": str(settings.https_port)}
+        chain, key, carried = _carried(on, args)
+        installed = on.script("install", "install-caddy", {})
+        site = on.script(
+            "site",
+            "caddy-site",
+            {**shown, "candidate": candidate.path, "chain": chain, "key": key, "account": service_sid(SERVICE)},
+            reads=[on.file("site-file", candidate), *carried],
+            after=[installed],
+        )
+        service = on.service(
+            "service",
+            Service(
+                name=SERVICE,
+                description="Caddy, which shows Prefect by HTTPS",
+                command=(program, "run", "--adapter", "caddyfile", "--config", f"{in_force}/Caddyfile"),
+                user="prefect",
+                working_directory=storage,
+                health_url="",
+                # with a port that is taken it starts, and ends at once
+                settle_seconds=5,
+                stop_seconds=30,
+            ),
+            # the script restarts it for another site
+            reads=[installed],
+            after=[site],
+        )
+        authority = "" if carried else f"{storage}/pki/authorities/local/root.crt"
+        certificate = on.script(
+            "certificate", "caddy-certificate", {**shown, "authority": authority}, reads=[site, service]
+        )
+        self._shows(settings, certificate, certificate)
+
+
+def _carried(on: HostScope, args: CaddyProxyArgs) -> tuple[str, str, Sequence[Step]]:
+    """Return the paths of the certificate and the key that the stack carries, if it does, and what writes them."""
+    if not isinstance(args.settings.certificate, StackCertificate):
+        return "", "", []
+    chain, key = (
+        HostFile(path=on.path("configuration", "caddy", "declared", f"{name}.pem"), content="", mode="0600")
+        for name in ("tls-certificate", "tls-private-key")
+    )
+    carried = [on.file("chain", chain, args.tls_certificate), on.file("key", key, args.tls_private_key)]
+    return chain.path, key.path, carried
