@@ -9,7 +9,6 @@ from components.caddy_configuration import site_configuration
 from components.host import Host, HostScope, Step
 from components.https_proxy import HttpsProxy
 from components.platforms import HostFile, Service
-from components.platforms.windows_service import service_sid
 from components.settings.caddy import CaddySettings
 from components.settings.https import StackCertificate
 
@@ -49,7 +48,7 @@ class CaddyProxy(HttpsProxy):
         site = on.script(
             "site",
             "caddy-site",
-            {**shown, "candidate": candidate.path, "chain": chain, "key": key, "account": service_sid(SERVICE)},
+            {**shown, "candidate": candidate.path, "chain": chain, "key": key},
             reads=[on.file("site-file", candidate), *carried],
             after=[installed],
         )

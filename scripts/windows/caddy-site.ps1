@@ -52,7 +52,7 @@ function Set-InForce($files) {
     New-Directory $place
     foreach ($name in $files.Keys) {
         if ($files[$name] -eq '') { Remove-File "$place/$name" } else {
-            Write-Secret "$place/$name.new" $files[$name] $account
+            Write-Secret "$place/$name.new" $files[$name] (Get-ServiceSid $service)
             Move-File "$place/$name.new" "$place/$name"
         }
     }

@@ -70,7 +70,7 @@ SETTINGS: dict[str, set[str]] = {
     "apply-postgresql-configuration": {"service"},
     "backup-database": {"reason"},
     "caddy-certificate": {"service", "server_name", "port", "authority"},
-    "caddy-site": {"service", "server_name", "port", "candidate", "chain", "key", "account"},
+    "caddy-site": {"service", "server_name", "port", "candidate", "chain", "key"},
     "create-postgresql-certificate": {"service", "names"},
     "create-postgresql-cluster": {"service"},
     "drain-worker": {"service", "secrets_file", "secrets"},
