@@ -16,11 +16,11 @@ INTERMEDIATE_DAYS = 180
 """For how long the certificate that signs those is good; Caddy renews it when a fifth of that is left, 36 days."""
 
 
-def site_configuration(settings: CaddySettings, *, storage: str, certificates: str, upstream_port: int) -> str:
+def site_configuration(settings: CaddySettings, *, storage: str, certificate: str, key: str, upstream_port: int) -> str:
     """Return the Caddyfile that shows Prefect.
 
-    `storage` is the directory in which Caddy keeps its private CA; `certificates` the one with a certificate that the
-    stack carries, certificate.pem and private-key.pem.
+    `storage` is the directory in which Caddy keeps its private CA; `certificate` and `key` are the paths of those that
+    the stack carries, if it does.
     """
     private = isinstance(settings.certificate, PrivateCa)
     values = {
@@ -33,11 +33,12 @@ def site_configuration(settings: CaddySettings, *, storage: str, certificates: s
         "server_name": settings.server_name,
         "authority": settings.authority,
         "authority_options": _authority(settings.host) if private else "",
-        "certificate": _issued() if private else _given(certificates),
+        "certificate": _issued() if private else _given(certificate, key),
         "upstream_port": str(upstream_port),
         "idle_seconds": str(UPSTREAM_IDLE_SECONDS),
         "request_seconds": str(REQUEST_SECONDS),
-        "location": _location(settings) if settings.path else "",
+        "public_url": settings.public_url,
+        "authority_pattern": re.escape(settings.authority),
         "strict_transport_security": '\t\tStrict-Transport-Security "max-age=31536000"\n' if lasts(settings) else "",
     }
     passed = "caddy-sub-path" if settings.path else "caddy-root"
@@ -54,10 +55,5 @@ def _issued() -> str:
     return f"\ttls {{\n\t\tissuer internal {{\n\t\t\tlifetime {CERTIFICATE_DAYS}d\n\t\t}}\n\t}}"
 
 
-def _given(certificates: str) -> str:
-    return f'\ttls "{certificates}/certificate.pem" "{certificates}/private-key.pem"'
-
-
-def _location(settings: CaddySettings) -> str:
-    given = re.escape(f"https://{settings.authority}/api/")
-    return f"\t\theader_down Location `^{given}` {settings.public_url}/api/\n"
+def _given(certificate: str, key: str) -> str:
+    return f'\ttls "{certificate}" "{key}"'

@@ -7,10 +7,10 @@ import pulumi
 
 from components.caddy_configuration import site_configuration
 from components.host import Host, HostScope, Step
-from components.https_proxy import HttpsProxy
 from components.platforms import HostFile, Service
+from components.public_url import ca_certificate, certificate_expiry
 from components.settings.caddy import CaddySettings
-from components.settings.https import StackCertificate
+from components.settings.https import PrivateCa, StackCertificate
 
 SERVICE = "prefect-caddy"
 
@@ -28,18 +28,29 @@ class CaddyProxyArgs:
     """For a `StackCertificate`: its key, in PEM."""
 
 
-class CaddyProxy(HttpsProxy):
-    """Caddy shows Prefect, as a service that reads what a script has tested."""
+class CaddyProxy(pulumi.ComponentResource):
+    """An `HttpsProxy`: Caddy, as a service that reads what a script has tested."""
+
+    public_url: str
+    api_url: str
+    has_private_ca: bool
+    certificate_expiry: pulumi.Output[str]
+    ca_certificate: pulumi.Output[str]
+    ready: pulumi.Resource
 
     def __init__(self, name: str, args: CaddyProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:CaddyProxy", name, None, opts)
         settings, program = args.settings, args.host.platform.caddy()
         on = args.host.scope(self, name)
-        storage, in_force = on.path("data", SERVICE), on.path("configuration", "caddy")
+        storage, read = on.path("data", SERVICE), on.path("configuration", "caddy", "Caddyfile")
         candidate = HostFile(
             path=on.path("configuration", "caddy", "declared", "Caddyfile"),
             content=site_configuration(
-                settings, storage=storage, certificates=in_force, upstream_port=args.upstream_port
+                settings,
+                storage=storage,
+                certificate=on.path("configuration", "caddy", "certificate.pem"),
+                key=on.path("configuration", "caddy", "private-key.pem"),
+                upstream_port=args.upstream_port,
             ),
         )
         shown = {"service": SERVICE, "server_name": settings.host, "port": str(settings.https_port)}
@@ -57,7 +68,7 @@ class CaddyProxy(HttpsProxy):
             Service(
                 name=SERVICE,
                 description="Caddy, which shows Prefect by HTTPS",
-                command=(program, "run", "--adapter", "caddyfile", "--config", f"{in_force}/Caddyfile"),
+                command=(program, "run", "--adapter", "caddyfile", "--config", read),
                 user="prefect",
                 working_directory=storage,
                 health_url="",
@@ -69,11 +80,23 @@ class CaddyProxy(HttpsProxy):
             reads=[installed],
             after=[site],
         )
-        authority = "" if carried else f"{storage}/pki/authorities/local/root.crt"
+        authority = "" if carried else on.path("data", SERVICE, "pki", "authorities", "local", "root.crt")
         certificate = on.script(
             "certificate", "caddy-certificate", {**shown, "authority": authority}, reads=[site, service]
         )
-        self._shows(settings, certificate, certificate)
+        self.public_url = settings.public_url
+        self.api_url = f"{settings.public_url}/api"
+        self.has_private_ca = isinstance(settings.certificate, PrivateCa)
+        self.certificate_expiry = certificate.report.apply(certificate_expiry)
+        self.ca_certificate = certificate.report.apply(ca_certificate)
+        self.ready = certificate.resource
+        self.register_outputs(
+            {
+                "public_url": self.public_url,
+                "certificate_expiry": self.certificate_expiry,
+                "ca_certificate": self.ca_certificate,
+            }
+        )
 
 
 def _carried(on: HostScope, args: CaddyProxyArgs) -> tuple[str, str, Sequence[Step]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from components.host import Host, HostScope, Step
-from components.https_proxy import HttpsProxy
 from components.nginx_configuration import redirect_configuration, site_configuration
 from components.platforms import HostFile, ScheduledTask
+from components.public_url import ca_certificate, certificate_expiry
 from components.settings.https import PrivateCa, StackCertificate
 from components.settings.nginx import Acme, CertificateFiles, NginxSettings
 
@@ -29,8 +29,15 @@ class NginxProxyArgs:
     """For a `StackCertificate`: its key, in PEM."""
 
 
-class NginxProxy(HttpsProxy):
-    """nginx shows Prefect."""
+class NginxProxy(pulumi.ComponentResource):
+    """An `HttpsProxy`: nginx, with a certificate that keeps itself fresh."""
+
+    public_url: str
+    api_url: str
+    has_private_ca: bool
+    certificate_expiry: pulumi.Output[str]
+    ca_certificate: pulumi.Output[str]
+    ready: pulumi.Resource
 
     def __init__(self, name: str, args: NginxProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("prefect-selfhost:index:NginxProxy", name, None, opts)
@@ -57,7 +64,19 @@ class NginxProxy(HttpsProxy):
             on, "site", site, {**server, "port": str(settings.https_port), "certificate": shown}, after=certificate
         )
 
-        self._shows(settings, certificate, showing)
+        self.public_url = settings.public_url
+        self.api_url = f"{settings.public_url}/api"
+        self.has_private_ca = isinstance(settings.certificate, PrivateCa)
+        self.certificate_expiry = certificate.report.apply(certificate_expiry)
+        self.ca_certificate = certificate.report.apply(ca_certificate)
+        self.ready = showing.resource
+        self.register_outputs(
+            {
+                "public_url": self.public_url,
+                "certificate_expiry": self.certificate_expiry,
+                "ca_certificate": self.ca_certificate,
+            }
+        )
 
 
 def _shown(on: HostScope, suffix: str, site: HostFile, settings: dict[str, str], *, after: Step) -> Step:

@@ -359,8 +359,6 @@ def _named(hosts: tuple[HostSettings, ...], name: str) -> HostSettings | None:
     return next((host for host in hosts if host.name == name), None)
 
 
-
-
 def _check_keys(problems: Problems, values: Mapping[str, str], secret_keys: Set[str]) -> None:
     known = {*SECTIONS, *SWITCHES, *REQUIRED_SECRETS, *OPTIONAL_SECRETS}
     prefixes = (SECRET_BLOCK_PREFIX, SECRET_FIELD_PREFIX, PASSWORD_PREFIX)

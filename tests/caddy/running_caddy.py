@@ -58,7 +58,8 @@ def told(
     text = site_configuration(
         settings,
         storage=(directory / "storage").as_posix(),
-        certificates=directory.as_posix(),
+        certificate=(directory / "certificate.pem").as_posix(),
+        key=(directory / "private-key.pem").as_posix(),
         upstream_port=upstream_port,
     )
     (directory / "Caddyfile").write_text(text)
@@ -79,17 +80,20 @@ def caddy(directory: Path, settings: CaddySettings, authority: str = "") -> Iter
     with log.open("wb") as output:
         environment = {"HOME": str(directory / "home"), "PATH": ""}
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    root = directory / "storage" / "pki" / "authorities" / "local" / "root.crt"
     try:
-        wait_until(lambda: process.poll() is not None or _serves(directory, settings.host), "Caddy")
+        wait_until(lambda: process.poll() is not None or bool(authority) or root.exists(), "the private CA")
+        running = Caddy(settings, directory, authority or (root.read_text() if root.exists() else ""))
+        wait_until(lambda: process.poll() is not None or _shows(running.client()), "a certificate")
         assert process.poll() is None, log.read_text()
-        root = directory / "storage" / "pki" / "authorities" / "local" / "root.crt"
-        yield Caddy(settings, directory, authority or root.read_text())
+        yield running
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _serves(directory: Path, host: str) -> bool:
-    """Return whether it listens and has a certificate to show, given or its own."""
-    has_certificate = (directory / "certificate.pem").exists() or any(directory.rglob(f"{host}.crt"))
-    return has_certificate and "serving initial configuration" in (directory / "log").read_text()
+def _shows(client: HttpsClient) -> bool:
+    """Tell whether it shows a certificate by now, which it makes while it listens already."""
+    with contextlib.suppress(OSError):
+        return bool(client.certificate())
+    return False

@@ -15,7 +15,8 @@ def site(url: str = "https://prefect.example.com", **settings: Any) -> str:
     return site_configuration(
         CaddySettings(public_url=url, **given),
         storage="D:/Prefect/data/prefect-caddy",
-        certificates="D:/Prefect/configuration/caddy",
+        certificate="D:/Prefect/configuration/caddy/certificate.pem",
+        key="D:/Prefect/configuration/caddy/private-key.pem",
         upstream_port=4200,
     )
 

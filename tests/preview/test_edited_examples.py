@@ -18,6 +18,8 @@ from toolchain.preview.plan import Plan
 from toolchain.preview.risk import risks
 from toolchain.preview.topology import topology
 
+WITH_CADDY = {**WINDOWS, "caddy": {"executable": "D:/offline/caddy.exe", "sha256": "ef" * 32}}
+
 Edit = Callable[[dict[str, Any]], object]
 
 
@@ -187,12 +189,13 @@ def test_a_stack_on_this_machine_has_no_firewall_and_no_proxy() -> None:
 
 
 def test_a_windows_host_reads_as_any_other() -> None:
-    stack = {"hosts": {"windows-1": WINDOWS}}
+    stack = {"hosts": {"windows-1": WITH_CADDY}}
     edits = {"server": {"logLevel": "DEBUG"}, "workPools": {"default": {"paused": True}}}
 
     plan = compared(graph_of(stack).resources, graph_of(stack | edits).resources, {})
 
     assert {(one.name, one.port, one.detail, one.operation) for one in topology(plan).services} == {
+        ("prefect-caddy", "443", "Caddy", "same"),
         ("prefect-postgresql", "5432", "PostgreSQL", "same"),
         ("prefect-server", "4200", "Prefect 3.8.8", "update"),
         ("prefect-worker-default", "4210", "work pool default", "same"),
@@ -201,6 +204,16 @@ def test_a_windows_host_reads_as_any_other() -> None:
         "medium prefect-server restarts on windows-1",
         "medium The work pool default is stopped",
     ]
+    drawn = {(flow.source and flow.source.name, flow.target.name, flow.label) for flow in topology(plan).flows}
+    assert {(None, "prefect-caddy", "HTTPS"), ("prefect-caddy", "prefect-server", "loopback")} <= drawn
     lines = difference(plan)
     start = lines.index("@@ ~ server-settings: D:/Prefect/configuration/prefect-server.env @@")
     assert "+ PREFECT_LOGGING_LEVEL=DEBUG" in lines[start : start + 8]
+
+
+def test_another_site_of_caddy_restarts_it() -> None:
+    stack = {"hosts": {"windows-1": WITH_CADDY}}
+
+    plan = compared(graph_of(stack).resources, graph_of(stack | {"caddy": {"httpPort": 8080}}).resources, {})
+
+    assert "medium: Caddy restarts with another configuration: connections that are open break." in told(plan)

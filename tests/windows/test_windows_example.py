@@ -80,6 +80,8 @@ def program(directory: Path, host: WindowsHost, database: PostgresqlServer, api_
         "user": host.configuration["user"],
         "hostKey": host.configuration["hostKey"],
     }
+    # it may have Caddy, too
+    example[f"{prefix}:hosts"]["windows-1"]["caddy"] = {"executable": "D:/offline/caddy.exe", "sha256": "ca" * 32}
     example[f"{prefix}:postgres"] = {"port": database.port}
     example[f"{prefix}:server"] = {"version": OLD, "port": api_port}
     example[f"{prefix}:protect"] = "false"
@@ -147,8 +149,9 @@ def test_a_preview_goes_to_no_host(story: Story) -> None:
         ["set-postgresql-password", "migrate-prefect-database prefect-server", "service prefect-server"],
         ["install-runtime", "migrate-prefect-database prefect-server"],
         ["service prefect-server", "service prefect-worker-default"],
+        ["install-caddy", "caddy-site prefect-caddy", "service prefect-caddy", "caddy-certificate prefect-caddy"],
     ],
-    ids=["programs", "database", "server", "runtime", "worker"],
+    ids=["programs", "database", "server", "runtime", "worker", "proxy"],
 )
 def test_everything_is_done_in_its_order(story: Story, order: list[str]) -> None:
     assert_in_this_order(story.parts["first up"].names, order)

@@ -85,6 +85,15 @@ def test_of_an_installed_postgresql_all_programs_must_be_there(tmp_path: Path) -
     assert f"{place.as_posix()} lacks pg_dump, pg_restore. Install" in preflight(tmp_path, **given).errors
 
 
+def test_caddy_must_be_the_told_one_and_run(tmp_path: Path) -> None:
+    given = {"caddy": "", "caddy_source": f"{tmp_path.as_posix()}/given/shawl.exe", "caddy_sha256": "ab" * 32}
+    assert f"not {'ab' * 32} as in the stack file" in preflight(tmp_path, **given).errors
+    right = {**given, "caddy_sha256": hashlib.sha256(b"MZ").hexdigest()}
+    place = tmp_path / "another"
+    place.mkdir()
+    assert preflight(place, **right).errors == ""
+
+
 def test_a_wheel_is_found_by_any_spelling_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
     for name in ("Typing_Extensions-4.15-py3-none-any.whl", "ruamel.yaml-0.18-py3-none-any.whl"):
