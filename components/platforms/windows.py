@@ -201,7 +201,12 @@ class Windows:
     def _given(self) -> dict[str, str]:
         """Return what every script may ask for: where everything is, and what the host's owner put there."""
         programs = self.programs
-        python, postgresql, restic, caddy = programs.python_archive, programs.postgresql, programs.restic, programs.caddy
+        python, postgresql, restic, caddy = (
+            programs.python_archive,
+            programs.postgresql,
+            programs.restic,
+            programs.caddy,
+        )
         return {
             "root": self.directory,
             "wrapper": self.wrapper,

@@ -318,9 +318,7 @@ def parse_settings(
     check_connections(problems, postgres, server)
     check_clients(problems, postgres, server, hosts)
     check_monitoring_secret(problems, postgres, values)
-    check_uses(
-        problems, hosts, postgres=postgres, server=server, workers=workers, backups=backups, proxy=proxy
-    )
+    check_uses(problems, hosts, postgres=postgres, server=server, workers=workers, backups=backups, proxy=proxy)
     hosts = with_ports(problems, hosts, postgres=postgres, server=server, workers=workers, proxy=proxy)
     on_this_machine = all(host.is_here for host in hosts)
     defaults = {"drift": False, "protect": not on_this_machine, "purgeOnDestroy": False}
