@@ -1,12 +1,11 @@
 """Caddy in front of a Prefect server: HTTPS on a Windows host."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from components.caddy_configuration import site_configuration
-from components.host import Host, HostScope, Step
+from components.https_proxy import HttpsProxyArgs, carried_certificate
 from components.platforms import HostFile, Service
 from components.public_url import ca_certificate, certificate_expiry
 from components.settings.caddy import CaddySettings
@@ -16,16 +15,10 @@ SERVICE = "prefect-caddy"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaddyProxyArgs:
-    """Caddy on `host`, where a Prefect server listens on 127.0.0.1."""
+class CaddyProxyArgs(HttpsProxyArgs):
+    """Caddy on a host with a Prefect server."""
 
-    host: Host
     settings: CaddySettings
-    upstream_port: int = 4200
-    tls_certificate: pulumi.Input[str] | None = None
-    """For a `StackCertificate`: the server's certificate, then those between it and the root, in PEM."""
-    tls_private_key: pulumi.Input[str] | None = None
-    """For a `StackCertificate`: its key, in PEM."""
 
 
 class CaddyProxy(pulumi.ComponentResource):
@@ -54,7 +47,8 @@ class CaddyProxy(pulumi.ComponentResource):
             ),
         )
         shown = {"service": SERVICE, "server_name": settings.host, "port": str(settings.https_port)}
-        chain, key, carried = _carried(on, args)
+        is_carried = isinstance(settings.certificate, StackCertificate)
+        chain, key, carried = carried_certificate(on, args, "caddy", "declared") if is_carried else ("", "", [])
         installed = on.script("install", "install-caddy", {})
         site = on.script(
             "site",
@@ -80,7 +74,7 @@ class CaddyProxy(pulumi.ComponentResource):
             reads=[installed],
             after=[site],
         )
-        authority = "" if carried else on.path("data", SERVICE, "pki", "authorities", "local", "root.crt")
+        authority = "" if is_carried else on.path("data", SERVICE, "pki", "authorities", "local", "root.crt")
         certificate = on.script(
             "certificate", "caddy-certificate", {**shown, "authority": authority}, reads=[site, service]
         )
@@ -97,15 +91,3 @@ class CaddyProxy(pulumi.ComponentResource):
                 "ca_certificate": self.ca_certificate,
             }
         )
-
-
-def _carried(on: HostScope, args: CaddyProxyArgs) -> tuple[str, str, Sequence[Step]]:
-    """Return the paths of the certificate and the key that the stack carries, if it does, and what writes them."""
-    if not isinstance(args.settings.certificate, StackCertificate):
-        return "", "", []
-    chain, key = (
-        HostFile(path=on.path("configuration", "caddy", "declared", f"{name}.pem"), content="", mode="0600")
-        for name in ("tls-certificate", "tls-private-key")
-    )
-    carried = [on.file("chain", chain, args.tls_certificate), on.file("key", key, args.tls_private_key)]
-    return chain.path, key.path, carried

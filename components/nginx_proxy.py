@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import pulumi
 
-from components.host import Host, HostScope, Step
+from components.host import HostScope, Step
+from components.https_proxy import HttpsProxyArgs, carried_certificate
 from components.nginx_configuration import redirect_configuration, site_configuration
 from components.platforms import HostFile, ScheduledTask
 from components.public_url import ca_certificate, certificate_expiry
@@ -17,16 +18,10 @@ ISSUE = "issue-certificate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NginxProxyArgs:
-    """nginx on `host`, where a Prefect server listens on 127.0.0.1."""
+class NginxProxyArgs(HttpsProxyArgs):
+    """nginx on a host with a Prefect server."""
 
-    host: Host
     settings: NginxSettings
-    upstream_port: int = 4200
-    tls_certificate: pulumi.Input[str] | None = None
-    """For a `StackCertificate`: the server's certificate, then those between it and the root, in PEM."""
-    tls_private_key: pulumi.Input[str] | None = None
-    """For a `StackCertificate`: its key, in PEM."""
 
 
 class NginxProxy(pulumi.ComponentResource):
@@ -144,9 +139,5 @@ def _origin(on: HostScope, args: NginxProxyArgs, after: Step) -> tuple[str, Cert
             }
             return "acme", elsewhere, [on.script("acme", "acme-certificate", request, after=[after])]
         case StackCertificate():
-            chain, key = (
-                HostFile(path=on.path("configuration", "nginx", f"{name}.pem"), content="", mode="0600")
-                for name in ("tls-certificate", "tls-private-key")
-            )
-            carried = [on.file("chain", chain, args.tls_certificate), on.file("key", key, args.tls_private_key)]
-            return "files", CertificateFiles(chain=chain.path, key=key.path), carried
+            chain, key, carried = carried_certificate(on, args, "nginx")
+            return "files", CertificateFiles(chain=chain, key=key), carried
