@@ -6,13 +6,12 @@ created when they are there: they are taken into the state, and a refresh of the
 """
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from toolchain.errors import ToolchainError
 from toolchain.process import say
+from toolchain.pulumi_command import failed, pulumi
 from toolchain.stale_lock import state_directory
 
 State = dict[str, Any]
@@ -77,25 +76,25 @@ def name_of(urn: str) -> str:
 
 def export(stack: str) -> State:
     """Return a stack's state."""
-    exported: State = json.loads(_pulumi("stack", "export", "--stack", stack).stdout)
+    exported: State = json.loads(_state_command("export", stack))
     return exported
 
 
 def restore(stack: str, state: State) -> None:
     """Put another state in the place of a stack's."""
-    _pulumi("stack", "import", "--stack", stack, standard_input=json.dumps(state))
+    _state_command("import", stack, json.dumps(state))
 
 
 def refresh(stack: str, urns: Iterable[str]) -> bool:
     """Ask whether these are there, drop from the state what is not, and tell whether that could be asked."""
     targets = [word for urn in urns for word in ("--target", urn)]
-    command = ["refresh", "--yes", "--skip-preview", "--non-interactive", "--run-program", *targets, "--stack", stack]
-    return _pulumi(*command, may_fail=True).returncode == 0
+    options = ["--yes", "--skip-preview", "--non-interactive", "--run-program", *targets, "--stack", stack]
+    return pulumi("refresh", *options).returncode == 0
 
 
-def _pulumi(*arguments: str, standard_input: str = "", may_fail: bool = False) -> subprocess.CompletedProcess[str]:
-    command = ["pulumi", *arguments]
-    ended = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False)
-    if ended.returncode != 0 and not may_fail:
-        raise ToolchainError(f"{' '.join(command)} failed: {' '.join(ended.stderr.split())}")
-    return ended
+def _state_command(action: str, stack: str, standard_input: str = "") -> str:
+    command = ["stack", action, "--stack", stack]
+    ended = pulumi(*command, standard_input=standard_input)
+    if ended.returncode != 0:
+        raise failed(f"pulumi {' '.join(command)} failed", ended)
+    return ended.stdout

@@ -14,6 +14,7 @@ from toolchain import interrupted_creations, pulumi_plugins, stale_lock
 from toolchain.errors import ToolchainError
 from toolchain.layout import Layout
 from toolchain.process import say
+from toolchain.pulumi_command import failed, pulumi
 
 LENGTH = 40
 """Characters of a generated password: 238 bits of chance."""
@@ -121,17 +122,6 @@ def set_secret(stack: str, key: str, value: str) -> None:
     result = pulumi("config", "set", "--secret", key, "--stack", stack, standard_input=value)
     if result.returncode != 0:
         raise failed(f"{key} of stack {stack} cannot be set", result)
-
-
-def pulumi(*arguments: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
-    """Run Pulumi, capturing what it says."""
-    command = ["pulumi", *arguments]
-    return subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False)
-
-
-def failed(what: str, result: subprocess.CompletedProcess[str]) -> ToolchainError:
-    """Tell what failed with the reason that Pulumi gave."""
-    return ToolchainError(f"{what}: {' '.join(result.stderr.split())}")
 
 
 if __name__ == "__main__":

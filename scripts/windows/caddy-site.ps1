@@ -2,14 +2,15 @@
 # then Caddy is restarted; if it does not show the site then, those before are in force again.
 
 $place = "$configuration/caddy"
+$names = 'Caddyfile', 'certificate.pem', 'private-key.pem'
 $test = "$run/caddy-test"
 # that Caddy was restarted since the files in force were written, or is to start from them
 $record = "$run/$service.site"
 
 function create {
-    $wished = [ordered] @{ 'Caddyfile' = Read-File $candidate; 'certificate.pem' = Read-Given $chain; 'private-key.pem' = Read-Given $key }
+    $wished = Get-Wished
     $runs = (Get-ServiceState $service) -eq 'Running'
-    if ((Test-InForce $wished) -and [IO.File]::Exists($record) -and (-not $runs -or (Test-Shown))) {
+    if (@(Get-Different $wished).Count -eq 0 -and [IO.File]::Exists($record) -and (-not $runs -or (Test-Shown))) {
         unchanged "Caddy reads the site $server_name"
         return
     }
@@ -26,25 +27,25 @@ function create {
 }
 
 function drift {
-    foreach ($name in 'Caddyfile', 'certificate.pem', 'private-key.pem') {
-        $declared = @{ 'Caddyfile' = $candidate; 'certificate.pem' = $chain; 'private-key.pem' = $key }[$name]
-        if ((Read-Given $declared) -ne (Read-File "$place/$name")) { "$place/${name}: content" }
-    }
+    $wished = Get-Wished
+    foreach ($name in Get-Different $wished) { "$place/${name}: content" }
 }
+
+function Get-Wished { [ordered] @{ 'Caddyfile' = Read-File $candidate; 'certificate.pem' = Read-Given $chain; 'private-key.pem' = Read-Given $key } }
 
 # Read-Given PATH: nothing where there is to be none
 function Read-Given($path) { if ($path -eq '') { '' } else { Read-File $path } }
 
 function Get-InForce {
     $found = [ordered] @{}
-    foreach ($name in 'Caddyfile', 'certificate.pem', 'private-key.pem') { $found[$name] = Read-File "$place/$name" }
+    foreach ($name in $names) { $found[$name] = Read-File "$place/$name" }
     $found
 }
 
-# Test-InForce FILES: whether these are
-function Test-InForce($files) {
+# Get-Different FILES: the names of those that are not in force, be it by the case of a letter
+function Get-Different($files) {
     $found = Get-InForce
-    @($files.Keys | Where-Object { $files[$_] -ne $found[$_] }).Count -eq 0
+    $files.Keys | Where-Object { $files[$_] -cne $found[$_] }
 }
 
 # Set-InForce FILES: the key is for administrators and Caddy's service alone
@@ -98,6 +99,6 @@ function Restore-Former($files) {
 
 function delete {
     Remove-File $record
-    foreach ($name in 'Caddyfile', 'certificate.pem', 'private-key.pem') { Remove-File "$place/$name" }
+    foreach ($name in $names) { Remove-File "$place/$name" }
     changed 'removed what Caddy read'
 }
