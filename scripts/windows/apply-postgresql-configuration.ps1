@@ -42,7 +42,7 @@ function create {
 }
 
 function drift {
-    foreach ($file in $files) { if ((Read-File "$declared/$file") -ne (Read-File "$in_force/$file")) { "$in_force/${file}: content" } }
+    foreach ($file in $files) { if ((Read-File "$declared/$file") -cne (Read-File "$in_force/$file")) { "$in_force/${file}: content" } }
     # a cluster that does not answer is the matter of its service
     if (-not (Test-Answer)) { return }
     $found = Get-Answer $pending
@@ -58,7 +58,7 @@ function Test-Declared {
 }
 
 function Test-Same($one, $other) {
-    foreach ($file in $files) { if ((Read-File "$one/$file") -ne (Read-File "$other/$file")) { return $false } }
+    foreach ($file in $files) { if ((Read-File "$one/$file") -cne (Read-File "$other/$file")) { return $false } }
     $true
 }
 

@@ -7,7 +7,7 @@ function create {
     New-Directory ([IO.Path]::GetDirectoryName($path))
     Write-Secret $new $content $readers
     Move-File $new $path
-    if ($before -eq (Get-State)) { unchanged $path } else { changed "$path, $([DateTime]::UtcNow.ToString('s'))Z" }
+    if ($before -ceq (Get-State)) { unchanged $path } else { changed "$path, $([DateTime]::UtcNow.ToString('s'))Z" }
 }
 
 function Get-State { "$(Get-Access $path)`n$(Read-File $path)" }

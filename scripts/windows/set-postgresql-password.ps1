@@ -9,7 +9,7 @@ function create {
     Write-Secret "$passwords.wished" $wished
     $is_set = Test-Discretion "$passwords.wished"
     if (-not $is_set) { Set-Password }
-    $is_known = (Read-File $passwords) -eq $wished
+    $is_known = (Read-File $passwords) -ceq $wished
     Move-File "$passwords.wished" $passwords
     if ($is_set -and $is_known) { unchanged 'the password of the role postgres is the wished one' } else { changed 'set the password of the role postgres' }
 }
